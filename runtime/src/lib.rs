@@ -1,0 +1,3 @@
+//! Tasks, readiness and time: the executor and reactor of `rt`.
+
+mod primitives;
