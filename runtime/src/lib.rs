@@ -1,3 +1,5 @@
 //! Tasks, readiness and time: the executor and reactor of `rt`.
 
 mod primitives;
+
+mod executor;
