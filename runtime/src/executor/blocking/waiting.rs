@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::call::Run;
 
 /// A queue whose entries keep their position. A removed entry leaves a gap of one pointer until the ends of the queue reach it.
+#[derive(Default)]
 pub(super) struct Waiting {
     /// The first and the last entry are never gaps.
     entries: VecDeque<Option<Arc<dyn Run>>>,
@@ -14,10 +15,6 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new() -> Self {
-        Self { entries: VecDeque::new(), first: 0 }
-    }
-
     /// Appends a call and tells it its position.
     pub(super) fn push(&mut self, call: Arc<dyn Run>) {
         call.placed_at(self.first + self.entries.len() as u64);
