@@ -78,6 +78,8 @@ fn end(pool: &BlockingPool, count: &Count) {
 }
 
 /// Two threads submit to a pool whose one thread goes idle in between, or does not.
+///
+/// Seen failing with the pool's lock let go between a thread's last look at the waiting calls and its going idle.
 #[test]
 fn submit_against_park() {
     explore(|| {
@@ -99,6 +101,9 @@ fn submit_against_park() {
 }
 
 /// The time of an idle thread is up while a call is submitted: with a keep-alive of zero that is so at every point.
+///
+/// Seen failing with the thread counted out in a critical section of its own, and with one that leaves without asking whether it
+/// was called.
 #[test]
 fn submit_against_idle_timeout() {
     explore(|| {
@@ -111,6 +116,9 @@ fn submit_against_idle_timeout() {
 }
 
 /// A call that is submitted while the pool shuts down runs once or is cancelled, and its joiner is told either way.
+///
+/// Seen failing with the pool closed in a critical section after the one that takes the waiting calls, and a thread that leaves a
+/// closed pool without a last look at them.
 #[test]
 fn submit_against_shutdown() {
     explore(|| {
@@ -136,6 +144,8 @@ fn submit_against_shutdown() {
 }
 
 /// An idle thread, a submitter and a shutdown at once.
+///
+/// Seen failing with a shutdown that forgets the thread that looks out for a call, and with one that rings nobody.
 #[test]
 fn submit_against_shutdown_with_an_idle_thread() {
     explore(|| {
@@ -153,6 +163,8 @@ fn submit_against_shutdown_with_an_idle_thread() {
 }
 
 /// The joiner registers its waker while the call completes; the result it finds is all there.
+///
+/// Seen failing with a waker registered without a second look at the stage under the same lock.
 #[test]
 fn join_against_completion() {
     explore(|| {
@@ -167,6 +179,8 @@ fn join_against_completion() {
 }
 
 /// The join handle is dropped while the call completes: the result is dropped once, by one of the two.
+///
+/// Seen failing with a detach that takes a result that is there, and leaves no word for one that comes later.
 #[test]
 fn detach_against_completion() {
     struct Once(Arc<AtomicUsize>);
@@ -187,6 +201,8 @@ fn detach_against_completion() {
 }
 
 /// Abort and start want the same closure: one gets it, and the joiner's answer tells which.
+///
+/// Seen failing with an abort that finishes a call whose closure it did not get.
 #[test]
 fn abort_against_start() {
     explore(|| {
