@@ -3,7 +3,7 @@
 mod primitives;
 mod scoped;
 mod queue;
-pub mod task;
+mod task;
 mod coop;
 mod reactor;
 mod executor;
@@ -11,3 +11,7 @@ mod handle;
 mod context;
 pub mod runtime;
 mod spawn;
+mod registration;
+mod source;
+#[cfg(unix)]
+mod async_fd;
