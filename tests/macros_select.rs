@@ -212,7 +212,7 @@ fn losers_are_dropped_before_the_handler_runs() {
 
 #[test]
 fn handler_uses_what_the_futures_borrowed() {
-    async fn first(numbers: &mut Vec<i32>) -> i32 {
+    async fn first(numbers: &mut [i32]) -> i32 {
         numbers[0]
     }
     let mut numbers = vec![1];
@@ -228,7 +228,7 @@ fn handler_uses_what_the_futures_borrowed() {
 
 #[test]
 fn futures_share_a_borrow() {
-    let words = vec!["a".to_owned(), "b".to_owned()];
+    let words = ["a".to_owned(), "b".to_owned()];
     let length = block_on(async {
         select! {
             length = async { words.len() } => length,
@@ -412,12 +412,10 @@ fn nested() {
 
 #[test]
 fn never_type_handlers_and_futures() {
-    let number: i32 = block_on(async {
-        loop {
-            select! {
-                never = pending::<std::convert::Infallible>() => match never {},
-                number = ready(3) => break number,
-            }
+    let number = block_on(async {
+        select! {
+            never = pending::<std::convert::Infallible>() => match never {},
+            number = ready(3) => number,
         }
     });
     assert_eq!(number, 3);

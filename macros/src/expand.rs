@@ -25,6 +25,14 @@ impl Role {
             Role::Test => "`#[rt::test]`",
         }
     }
+
+    /// What the expanded function gets besides the user's attributes.
+    fn own_attributes(self) -> TokenStream {
+        match self {
+            Role::Main => TokenStream::new(),
+            Role::Test => code("#[::core::prelude::v1::test]"),
+        }
+    }
 }
 
 pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -40,11 +48,13 @@ pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> T
     let expanded = match check(role, &function) {
         Ok(()) => {
             let run = run_inner(&arguments, &function);
-            wrap(role, function, run)
+            let mut expanded = role.own_attributes();
+            expanded.extend(wrap(function, run));
+            expanded
         }
         Err(refusal) => {
             refusals.push(refusal);
-            wrap(role, function, code("::core::unreachable!()"))
+            wrap(function, code("::core::unreachable!()"))
         }
     };
     with_refusals(refusals, expanded)
@@ -60,20 +70,13 @@ fn check(role: Role, function: &Function) -> Result<(), Refusal> {
 }
 
 /// `[attributes] [visibility] fn name() [-> Type] { <the user's function> <last> }`
-fn wrap(role: Role, function: Function, last: TokenStream) -> TokenStream {
-    let Function { name, output, .. } = &function;
-    let mut signature = code("fn");
-    signature.extend([TokenTree::from(name.clone()), Group::new(Delimiter::Parenthesis, TokenStream::new()).into()]);
-    signature.extend(output.clone());
-
-    let mut expanded = TokenStream::new();
-    if role == Role::Test {
-        expanded.extend(code("#[::core::prelude::v1::test]"));
-    }
-    let mut function = function;
-    expanded.extend(function.attributes.drain(..).map(TokenStream::from));
+fn wrap(mut function: Function, last: TokenStream) -> TokenStream {
+    let mut expanded: TokenStream = function.attributes.drain(..).map(TokenStream::from).collect();
     expanded.extend(function.visibility.clone());
-    expanded.extend(signature);
+    expanded.extend(code("fn"));
+    expanded.extend([TokenTree::from(function.name.clone())]);
+    expanded.extend(code("()"));
+    expanded.extend(function.output.clone());
 
     // A body without `.await` is fine here: the attribute asked for `async`.
     let mut body = code("#[allow(clippy::unused_async)]");

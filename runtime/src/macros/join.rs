@@ -72,12 +72,12 @@ macro_rules! try_join {
 #[macro_export]
 macro_rules! __join {
     ($names:tt join $stride:literal {}) => { () };
-    ($names:tt try_join $stride:literal {}) => { Ok(()) };
+    ($names:tt try_join $stride:literal {}) => { $crate::__private::Ok(()) };
     ($names:tt $kind:ident $stride:literal {$($branches:tt)+}) => {
         $crate::__join_run!($kind $stride {$($branches)+})
     };
     ([] $kind:ident $stride:literal {$($branches:tt)+} $($rest:tt)+) => {
-        compile_error!(concat!("`", stringify!($kind), "!` takes at most 64 futures"))
+        ::std::compile_error!(::std::concat!("`", ::std::stringify!($kind), "!` takes at most 64 futures"))
     };
     (
         [($variant:ident $name:ident $index:tt) $($names:tt)*] $kind:ident $stride:literal {$($branches:tt)*}
@@ -106,7 +106,7 @@ macro_rules! __join_run {
             for step in 0..branches {
                 match (start + step) % branches {
                     $($index => $crate::__join_poll!($kind $name context pending),)+
-                    _ => unreachable!("a future has one of the indices above"),
+                    _ => ::std::unreachable!("a future has one of the indices above"),
                 }
             }
             if pending {
@@ -130,8 +130,10 @@ macro_rules! __join_poll {
     (try_join $name:ident $context:ident $pending:ident) => {
         match $name.as_mut().try_poll($context) {
             $crate::__private::Poll::Pending => $pending = true,
-            $crate::__private::Poll::Ready(Ok(())) => {}
-            $crate::__private::Poll::Ready(Err(error)) => return $crate::__private::Poll::Ready(Err(error)),
+            $crate::__private::Poll::Ready($crate::__private::Ok(())) => {}
+            $crate::__private::Poll::Ready($crate::__private::Err(error)) => {
+                return $crate::__private::Poll::Ready($crate::__private::Err(error))
+            }
         }
     };
 }
@@ -141,7 +143,7 @@ macro_rules! __join_poll {
 #[macro_export]
 macro_rules! __join_output {
     (join $($name:ident)+) => { ($($name.as_mut().take(),)+) };
-    (try_join $($name:ident)+) => { Ok(($($name.as_mut().take_ok(),)+)) };
+    (try_join $($name:ident)+) => { $crate::__private::Ok(($($name.as_mut().take_ok(),)+)) };
 }
 
 pin_project! {

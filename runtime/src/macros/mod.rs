@@ -10,10 +10,12 @@ mod select;
 #[doc(hidden)]
 pub mod __private {
     pub use super::join::MaybeDone;
-    pub use super::select::{all_disabled, disabled_bit, random_start};
+    pub use super::select::{all_disabled, random_start};
     pub use crate::task_local::local_key;
     pub use std::future::{Future, IntoFuture, poll_fn};
     pub use std::pin::pin;
+    // A user may have put other things under these names.
+    pub use std::result::Result::{Err, Ok};
     pub use std::task::Poll;
 }
 

@@ -31,8 +31,8 @@ use std::hash::{BuildHasher, RandomState};
 ///    they mean around the macro.
 /// 6. When every branch is disabled, the `else` handler runs.
 ///
-/// The branches run on the same task, so never at the same time: use [`spawn`](https://docs.rs/rt) for that. Several
-/// futures may borrow the same data.
+/// The branches run on the same task, so never at the same time; for that, spawn tasks and select on their handles.
+/// Several futures may borrow the same data.
 ///
 /// Counterpart: `tokio::select!`.
 ///
@@ -93,7 +93,7 @@ macro_rules! select {
 macro_rules! __select {
     // The end.
     ($names:tt $order:ident {}) => {
-        compile_error!("`select!` needs at least one branch: `pattern = future => handler`")
+        ::std::compile_error!("`select!` needs at least one branch: `pattern = future => handler`")
     };
     ($names:tt $order:ident {} else => $else:expr $(,)?) => { $else };
     ($names:tt $order:ident $branches:tt) => {
@@ -103,10 +103,10 @@ macro_rules! __select {
         $crate::__select_run!($order $branches $else)
     };
     ($names:tt $order:ident $branches:tt else $($rest:tt)*) => {
-        compile_error!("the `else` of `select!` is its last branch, has no condition and reads `else => handler`")
+        ::std::compile_error!("the `else` of `select!` is its last branch, has no condition and reads `else => handler`")
     };
     ([] $order:ident $branches:tt $($rest:tt)+) => {
-        compile_error!("`select!` takes at most 64 branches")
+        ::std::compile_error!("`select!` takes at most 64 branches")
     };
 
     // A branch: its handler is a block (the comma may be missing), or any expression. Braces rather than `:block`, which
@@ -136,7 +136,7 @@ macro_rules! __select {
         )
     };
     ($names:tt $order:ident $branches:tt $($rest:tt)*) => {
-        compile_error!(
+        ::std::compile_error!(
             "a branch of `select!` reads `pattern = future => handler,` or `pattern = future, if condition => handler,`; \
              the comma may be missing after a block and after the last handler"
         )
@@ -157,8 +157,8 @@ macro_rules! __select_run {
 
         let selected = {
             #[allow(unused_mut)]
-            let mut disabled = 0;
-            $($(disabled |= $crate::__private::disabled_bit($index, $condition);)?)+
+            let mut disabled = 0u64;
+            $($(if $condition {} else { disabled |= 1u64 << $index; })?)+
             // Two steps: the temporaries of `$future` go at the end of the first, and `&mut make()` stays valid.
             $(let $name = $future;)+
             $(let mut $name = $crate::__private::pin!($crate::__private::IntoFuture::into_future($name));)+
@@ -181,7 +181,7 @@ macro_rules! __select_run {
                                 // A guard sees the pattern match, and being false moves nothing out of the output.
                                 #[allow(unused_variables, unused_mut, unreachable_patterns, clippy::all)]
                                 match output {
-                                    $pattern if { matches = true; false } => unreachable!("the guard is false"),
+                                    $pattern if { matches = true; false } => ::std::unreachable!("the guard is false"),
                                     _ => {}
                                 }
                                 if matches {
@@ -189,7 +189,7 @@ macro_rules! __select_run {
                                 }
                             }
                         },)+
-                        _ => unreachable!("a branch has one of the indices above"),
+                        _ => ::std::unreachable!("a branch has one of the indices above"),
                     }
                 }
                 if pending {
@@ -204,7 +204,7 @@ macro_rules! __select_run {
             $(__Selected::$variant($pattern) => $handler,)+
             __Selected::Disabled => $else,
             #[allow(unreachable_patterns)]
-            _ => unreachable!("the pattern matched when the branch was chosen"),
+            _ => ::std::unreachable!("the pattern matched when the branch was chosen"),
         }
     }};
 }
@@ -218,11 +218,6 @@ macro_rules! __select_start {
     (random $branches:ident) => {
         $crate::__private::random_start($branches)
     };
-}
-
-/// The bit that disables branch `index` if its condition does not hold.
-pub const fn disabled_bit(index: u32, condition: bool) -> u64 {
-    (!condition as u64) << index
 }
 
 /// Ends a `select!` that has nothing left to wait for.
