@@ -461,7 +461,7 @@ fn panic_in_a_branch_passes_through() {
 #[test]
 fn sixty_four_branches() {
     macro_rules! one_of {
-        ($($number:literal)*) => { select! { biased; $(_ = ready(()), if $number == 63 => $number,)* } };
+        ($($number:literal)*) => { select! { biased; $(_ = ready(()), if $number == 63 => $number,)* else => 64 } };
     }
     let number = block_on(async {
         one_of!(

@@ -112,13 +112,13 @@ impl Argument {
     fn path(&self) -> Result<TokenStream, Refusal> {
         const EXPECTED: &str = "a path in quotes, such as \"rt\", \"::rt\" or \"crate::vendored::rt\"";
         let text = self.string(EXPECTED)?;
-        let segments = text.strip_prefix("::").unwrap_or(&text).split("::");
+        let mut segments = text.strip_prefix("::").unwrap_or(&text).split("::");
         let is_segment = |segment: &str| {
             let segment = segment.strip_prefix("r#").unwrap_or(segment);
             let starts_well = segment.starts_with(|first: char| first == '_' || first.is_alphabetic());
             starts_well && segment.chars().all(|next| next == '_' || next.is_alphanumeric())
         };
-        let path = if segments.map(is_segment).all(|good| good) { text.parse::<TokenStream>().ok() } else { None };
+        let path = if segments.all(is_segment) { text.parse::<TokenStream>().ok() } else { None };
         // A wrong path is then reported where it was written.
         path.map(|path| respan(path, self.value.span()))
             .ok_or_else(|| self.refuse_value(format!("`{}` is {EXPECTED}; this is \"{text}\"", self.name)))

@@ -93,10 +93,10 @@ macro_rules! __join {
 macro_rules! __join_run {
     ($kind:ident $stride:literal {$(($name:ident $index:tt $future:expr))+}) => {{
         // Two steps: the temporaries of `$future` go at the end of the first, and `&mut make()` stays valid.
-        $(let $name = $future;)+
+        $(let $name = $crate::__private::Branch($future);)+
         $(
             let mut $name = $crate::__private::pin!($crate::__private::MaybeDone::new(
-                $crate::__private::IntoFuture::into_future($name)
+                $crate::__private::into_future($name)
             ));
         )+
         let branches = [$($index),+].len();

@@ -16,6 +16,15 @@ pub mod __private {
     pub use std::pin::pin;
     // A user may have put other things under these names.
     pub use std::result::Result::{Err, Ok};
+
+    /// The value of a branch's expression. Its bound makes the compiler point at an expression that is no future; and
+    /// the call of a constructor, unlike that of a function, keeps the temporary in `&mut make()` alive.
+    pub struct Branch<F: IntoFuture>(pub F);
+
+    /// The future of a branch.
+    pub fn into_future<F: IntoFuture>(branch: Branch<F>) -> F::IntoFuture {
+        branch.0.into_future()
+    }
     pub use std::task::Poll;
 }
 

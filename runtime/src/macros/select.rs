@@ -160,8 +160,8 @@ macro_rules! __select_run {
             let mut disabled = 0u64;
             $($(if $condition {} else { disabled |= 1u64 << $index; })?)+
             // Two steps: the temporaries of `$future` go at the end of the first, and `&mut make()` stays valid.
-            $(let $name = $future;)+
-            $(let mut $name = $crate::__private::pin!($crate::__private::IntoFuture::into_future($name));)+
+            $(let $name = $crate::__private::Branch($future);)+
+            $(let mut $name = $crate::__private::pin!($crate::__private::into_future($name));)+
             let branches = [$($index),+].len();
             $crate::__private::poll_fn(|context| {
                 let mut pending = false;
