@@ -73,7 +73,7 @@ pub(crate) async fn first_that_works<A: ToSocketAddrs, R, F: Future<Output = io:
 
 async fn resolve(host: String, port: u16) -> io::Result<Addresses> {
     let lookup = move || std::net::ToSocketAddrs::to_socket_addrs(&(&*host, port));
-    let found = rt_runtime::task::spawn_blocking(lookup).await.map_err(io::Error::other)??;
+    let found = rt_runtime::spawn_blocking(lookup).await.map_err(io::Error::other)??;
     Ok(Addresses::Many(found))
 }
 

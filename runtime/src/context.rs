@@ -2,10 +2,11 @@
 //! of the module map imports it.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use crate::executor::worker::Worker;
 use crate::handle::Handle;
-use crate::reactor::Reactor;
+use crate::reactor::{self, Reactor};
 use crate::scoped::scoped_thread_local;
 
 /// What to say to who needs a runtime and has none.
@@ -69,6 +70,11 @@ pub(crate) fn handle() -> Option<Handle> {
         return ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten();
     }
     with_worker(|worker| worker.map(|worker| Handle::from_shared(worker.shared().clone())))
+}
+
+/// The reactor of the runtime that this thread is in.
+pub(crate) fn reactor_handle() -> Option<Arc<reactor::Handle>> {
+    handle().map(|handle| Arc::clone(handle.reactor()))
 }
 
 /// Enters a runtime; answers with the depth that [`leave`] must be given.

@@ -30,6 +30,12 @@ pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
+/// Whether the task may make another step. For who drives two futures in one poll, so that the one which uses the budget up does
+/// not hide the other.
+pub(crate) fn has_budget() -> bool {
+    Core::with_current(|core| core.is_none_or(|core| core.budget().get() > 0))
+}
+
 /// Takes one step from the task's budget, and waits for its next turn if it is used up.
 ///
 /// For loops that await only what is always ready and is not `rt`'s own. A task has 128 steps in a poll.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::context;
-use crate::executor::blocking::BlockingPool;
+use crate::executor::blocking::{BlockingPool, Hold};
 use crate::executor::park;
 use crate::reactor;
 use crate::task::{Bell, HomeShared, Id, JoinHandle, Meta, spawn_remote};
@@ -41,6 +41,22 @@ impl Shared {
 
     pub(crate) fn set_shut_down(&self) {
         self.shut_down.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Bell for reactor::Handle {
+    fn ring(&self) {
+        self.wake();
+    }
+}
+
+impl Hold for reactor::Handle {
+    fn hold(&self) {
+        self.hold_time();
+    }
+
+    fn release(&self) {
+        self.release_time();
     }
 }
 

@@ -10,7 +10,6 @@ mod imp {
     pub(crate) use std::cell::Cell;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread;
-    pub(crate) use std::thread::LocalKey;
 
     /// Declares a thread-local null pointer: const, without destructor.
     macro_rules! thread_local_pointer {
@@ -88,7 +87,6 @@ mod imp {
     pub(crate) use loom::cell::{Cell, UnsafeCell};
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread;
-    pub(crate) use loom::thread::LocalKey;
 
     /// Declares a thread-local null pointer.
     macro_rules! thread_local_pointer {

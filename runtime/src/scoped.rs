@@ -6,40 +6,45 @@
 //!   puts the old pointer back before it returns, also by unwinding.
 #![allow(unsafe_code)]
 
+use std::marker::PhantomData;
 use std::ptr;
 
-use crate::primitives::{Cell, LocalKey};
-
-/// The pointer of one thread-local; declared by [`scoped_thread_local!`].
-pub(crate) struct Scoped<T: 'static> {
-    key: &'static LocalKey<Cell<*const T>>,
+/// Where the pointer of one [`Scoped`] lies. A type and not a reference, so that every access compiles to one load.
+///
+/// # Safety
+///
+/// - P1: nobody but `Scoped` calls `set`, and `load` answers with what this thread set last, or null.
+pub(crate) unsafe trait Place<T> {
+    fn load() -> *const T;
+    fn set(pointer: *const T);
 }
 
-impl<T> Scoped<T> {
-    #[doc(hidden)]
-    pub(crate) const fn new(key: &'static LocalKey<Cell<*const T>>) -> Self {
-        Self { key }
+/// The pointer of one thread-local; declared by [`scoped_thread_local!`].
+pub(crate) struct Scoped<T, P>(PhantomData<fn() -> (*const T, P)>);
+
+impl<T, P: Place<T>> Scoped<T, P> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
     }
 
     /// Calls `f` while `value` is what [`with`](Self::with) finds on this thread; afterwards it is what it was before.
-    pub(crate) fn scope<R>(&'static self, value: &T, f: impl FnOnce() -> R) -> R {
-        struct Restore<T: 'static>(&'static Scoped<T>, *const T);
-        impl<T> Drop for Restore<T> {
+    pub(crate) fn scope<R>(&self, value: &T, f: impl FnOnce() -> R) -> R {
+        struct Restore<T, P: Place<T>>(*const T, PhantomData<P>);
+        impl<T, P: Place<T>> Drop for Restore<T, P> {
             fn drop(&mut self) {
-                self.0.key.with(|cell| cell.set(self.1));
+                P::set(self.0);
             }
         }
-        let before = self.key.with(|cell| cell.replace(ptr::from_ref(value)));
-        let _restore = Restore(self, before);
+        let _restore = Restore::<T, P>(P::load(), PhantomData);
+        P::set(ptr::from_ref(value));
         f()
     }
 
     /// Calls `f` with the value of the innermost scope, or `None` outside of any.
     #[inline(always)]
-    pub(crate) fn with<R>(&'static self, f: impl FnOnce(Option<&T>) -> R) -> R {
-        let value = self.key.with(Cell::get);
+    pub(crate) fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
         // SAFETY: P1: not null means that the call which borrowed the value has not returned.
-        f(unsafe { value.as_ref() })
+        f(unsafe { P::load().as_ref() })
     }
 }
 
@@ -47,10 +52,30 @@ impl<T> Scoped<T> {
 macro_rules! scoped_thread_local {
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty) => {
         $(#[$meta])*
-        $vis static $name: $crate::scoped::Scoped<$type> = {
+        $vis static $name: $crate::scoped::Scoped<$type, impl_place::Here> = $crate::scoped::Scoped::new();
+
+        #[allow(unsafe_code)]
+        mod impl_place {
+            use super::*;
+
             $crate::primitives::thread_local_pointer!(POINTER: $type);
-            $crate::scoped::Scoped::new(&POINTER)
-        };
+
+            /// The place, by type.
+            pub struct Here;
+
+            // SAFETY: P1: the pointer is private to this module.
+            unsafe impl $crate::scoped::Place<$type> for Here {
+                #[inline(always)]
+                fn load() -> *const $type {
+                    POINTER.with(|pointer| pointer.get())
+                }
+
+                #[inline(always)]
+                fn set(value: *const $type) {
+                    POINTER.with(|pointer| pointer.set(value));
+                }
+            }
+        }
     };
 }
 pub(crate) use scoped_thread_local;

@@ -5,13 +5,14 @@ use crate::primitives::Mutex;
 use crate::reactor::readiness::Readiness;
 use crate::reactor::ready::Interest;
 use crate::reactor::registry::Sources;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 /// What waits: events, a ring of the bell, or the timeout. Only the thread that drives the core calls it.
-pub(crate) trait Driver {
+pub(crate) trait Driver: Send {
     /// Waits at most `timeout` (`None`: until something happens; zero: does not block), marks readiness and pushes the wakers it
     /// found into `woken` (it wakes none itself). It may come back early and with nothing.
     fn wait(&mut self, timeout: Option<Duration>, woken: &mut Vec<Waker>) -> io::Result<()>;
@@ -25,6 +26,12 @@ pub(crate) struct DriverHandle {
     registry: mio::Registry,
     bell: mio::Waker,
     pub(super) sources: Mutex<Sources>,
+}
+
+impl fmt::Debug for DriverHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverHandle").finish_non_exhaustive()
+    }
 }
 
 impl DriverHandle {

@@ -28,7 +28,8 @@ type Hook = Arc<dyn Fn() + Send + Sync>;
 ///     .thread_name("converter")
 ///     .max_blocking_threads(4)
 ///     .build()?;
-/// let name = runtime.block_on(rt::spawn_blocking_name());
+/// let name = runtime.block_on(runtime.spawn_blocking(|| std::thread::current().name().map(str::to_owned)))?;
+/// assert_eq!(name.as_deref(), Some("converter"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

@@ -17,7 +17,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -123,7 +123,7 @@ pub(super) fn allocate<F: Future>(
     birth: Birth,
     pool: Option<&Pool>,
 ) -> NonNull<Header> {
-    let layout = Layout::new::<TaskCell<F>>();
+    let block = Pool::allocate(pool, Layout::new::<TaskCell<F>>()).cast::<TaskCell<F>>();
     let (word, owner) = match birth {
         Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
         Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
@@ -155,7 +155,6 @@ pub(super) fn allocate<F: Future>(
         },
         content: UnsafeCell::new(Content { future: ManuallyDrop::new(future) }),
     };
-    let block = Pool::allocate(pool, layout).cast::<TaskCell<F>>();
     // SAFETY: the block is fresh and has this layout.
     unsafe { block.write(cell) };
     block.cast()
@@ -180,7 +179,9 @@ pub(super) unsafe fn free(header: NonNull<Header>, pool: Option<&Pool>) {
         header.drop_in_place();
         Pool::release(pool, header.cast(), layout);
     }
-    quietly(|| drop((local, remote)));
+    if local.is_some() || remote.is_some() {
+        quietly(|| drop((local, remote)));
+    }
 }
 
 impl Header {
@@ -263,9 +264,14 @@ impl Header {
     /// # Safety
     ///
     /// - C1, C3: the output belongs to the caller.
+    #[inline]
     pub(super) unsafe fn drop_output(this: NonNull<Self>) {
         // SAFETY: the caller's promise.
-        unsafe { (this.as_ref().vtable.drop_output)(this) }
+        unsafe {
+            if this.as_ref().stage.get() == Stage::Output {
+                (this.as_ref().vtable.drop_output)(this);
+            }
+        }
     }
 }
 
@@ -303,10 +309,10 @@ unsafe fn finish<F: Future>(cell: &TaskCell<F>, mut output: Result<F::Output, Jo
     debug_assert_eq!(header.stage.get(), Stage::Future);
     header.stage.set(Stage::Empty);
     // SAFETY: it was there, and the stage says now that it is not (C5: the destructor may come back).
-    let dropped = catch_unwind(AssertUnwindSafe(|| {
-        cell.content.with_mut(|content| unsafe { ManuallyDrop::drop(&mut (*content).future) })
-    }));
-    if let Err(payload) = dropped {
+    let drop_future = || cell.content.with_mut(|content| unsafe { ManuallyDrop::drop(&mut (*content).future) });
+    if mem::needs_drop::<F>()
+        && let Err(payload) = catch_unwind(AssertUnwindSafe(drop_future))
+    {
         match output {
             Err(JoinFailure::Panicked(_)) => forget_payload(payload),
             _ => output = Err(JoinFailure::Panicked(payload)),
@@ -351,5 +357,5 @@ pub(super) fn quietly(f: impl FnOnce()) {
 
 /// The destructor of a panic's payload may panic itself; there is no end to that.
 fn forget_payload(payload: Box<dyn Any + Send>) {
-    std::mem::forget(payload);
+    mem::forget(payload);
 }

@@ -238,36 +238,26 @@ fn joined_remotely() {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
-            let remote = thread::spawn(move || park::block_on(task).unwrap());
-            let finished = {
-                let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
-                let clone = done.clone();
-                waker.wake();
-                bench.core.run_one();
-                clone.store(true, std::sync::atomic::Ordering::SeqCst);
-                done
-            };
-            // The joiner may wait already: serve its request until it has gone.
-            bench.run_until(|| finished.load(std::sync::atomic::Ordering::SeqCst));
-            bench.core.receive();
-            bench.serve_until_joined(remote);
+            waker.wake();
+            assert_eq!(bench.serve(move || park::block_on(task).unwrap()), 0);
         });
     });
 }
 
 impl Bench {
-    /// Keeps serving requests until the other thread has ended.
-    fn serve_until_joined<T>(&self, remote: thread::JoinHandle<T>) -> T {
+    /// Runs `body` on another thread and serves its requests until it has ended.
+    fn serve<T: Send + 'static>(&self, body: impl FnOnce() -> T + Send + 'static) -> T {
+        // std's atomic: the flag orders nothing, the parker and the join do.
         let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let (flag, parker) = (over.clone(), self.parker.clone());
-        let watcher = thread::spawn(move || {
-            let result = remote.join().unwrap();
+        let remote = thread::spawn(move || {
+            let result = body();
             flag.store(true, std::sync::atomic::Ordering::SeqCst);
             parker.unpark();
             result
         });
         self.run_until(|| over.load(std::sync::atomic::Ordering::SeqCst));
-        watcher.join().unwrap()
+        remote.join().unwrap()
     }
 }
 
@@ -331,11 +321,11 @@ fn aborted_and_joined_remotely() {
     model(Some(2), || {
         Bench::run(|bench| {
             let task = bench.spawn(std::future::pending::<()>());
-            let remote = thread::spawn(move || {
+            let cancelled = bench.serve(move || {
                 task.abort();
                 park::block_on(task).unwrap_err().is_cancelled()
             });
-            assert!(bench.serve_until_joined(remote));
+            assert!(cancelled);
         });
     });
 }
@@ -427,10 +417,9 @@ fn spawned_remotely_against_sleep() {
     model(Some(3), || {
         Bench::run(|bench| {
             let home = Arc::clone(bench.core.home().shared());
-            let remote = thread::spawn(move || {
-                park::block_on(JoinHandle::of(spawn_remote(&home, async { 5 }, meta()))).unwrap()
-            });
-            assert_eq!(bench.serve_until_joined(remote), 5);
+            let output =
+                bench.serve(move || park::block_on(JoinHandle::of(spawn_remote(&home, async { 5 }, meta()))).unwrap());
+            assert_eq!(output, 5);
         });
     });
 }

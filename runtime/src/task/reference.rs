@@ -137,7 +137,9 @@ impl TaskRef {
         }
         header.remote_join().register(waker);
         pay(header.word.request(Request::JoinWait), self.0);
-        false
+        // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step above
+        // has made that visible.
+        header.is_output_ready()
     }
 
     /// Gives the join handle's reference back, with the output if nobody took it.

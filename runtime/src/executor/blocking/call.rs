@@ -6,7 +6,6 @@
 //!                                                        └──finish, after detach──▶ Joined
 //! ```
 
-use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::{BlockingJoin, BlockingPool, Config, Hold, JoinFailure};
+use super::{BlockingJoin, BlockingPool, Config, Hold};
+use crate::task::JoinFailure;
 use crate::primitives::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::primitives::{Condvar, Mutex, thread};
 
