@@ -79,7 +79,11 @@ impl Worker {
 
     /// Makes a task of this thread; `None` when it has no seat, which is only while the worker closes.
     #[inline]
-    pub(crate) fn spawn_local<F>(&self, future: F, spawned_at: &'static Location<'static>) -> Option<JoinHandle<F::Output>>
+    pub(crate) fn spawn_local<F>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Option<JoinHandle<F::Output>>
     where
         F: Future + 'static,
         F::Output: 'static,
@@ -139,7 +143,7 @@ impl Worker {
             context::with_worker(|worker| worker.expect("the root runs on a worker").root_woken.set(true));
             Poll::<()>::Pending
         });
-        let task = self.core.spawn(mark, self.meta(spawned_at));
+        let task = self.core.spawn_idle(mark, self.meta(spawned_at));
         let waker = task.waker();
         (waker, AbortOnDrop(JoinHandle::of(task)))
     }

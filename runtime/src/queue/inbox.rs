@@ -24,8 +24,8 @@
 
 use std::ptr::{self, NonNull};
 
-use crate::primitives::atomic::{AtomicPtr, Ordering};
 use crate::primitives::Cell;
+use crate::primitives::atomic::{AtomicPtr, Ordering};
 
 /// An element that carries the link of an [`Inbox`].
 ///

@@ -79,7 +79,9 @@ impl Runtime {
 
     fn drive<F: Future>(&self, worker: Box<Worker>, future: F) -> F::Output {
         let driven = Driven { runtime: self, worker: Some(worker) };
-        seat::with(self.handle.shared(), |seat| driven.worker.as_ref().expect("there until it drops").block_on(seat, future))
+        seat::with(self.handle.shared(), |seat| {
+            driven.worker.as_ref().expect("there until it drops").block_on(seat, future)
+        })
     }
 
     /// Spawns `future` onto the runtime; it runs while some thread is in [`block_on`](Self::block_on).

@@ -111,6 +111,8 @@ unsafe impl Queued for Header {
 pub(super) enum Birth {
     /// Made by its owner, who appends it to the run queue.
     Owned,
+    /// Made by its owner, who leaves it until it is woken.
+    Idle,
     /// Made by another thread, which pushes it on the inbox.
     Remote,
 }
@@ -126,6 +128,7 @@ pub(super) fn allocate<F: Future>(
     let block = Pool::allocate(pool, Layout::new::<TaskCell<F>>()).cast::<TaskCell<F>>();
     let (word, owner) = match birth {
         Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
+        Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
         Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
     };
     let cell = TaskCell::<F> {

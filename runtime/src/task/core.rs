@@ -113,8 +113,7 @@ impl Core {
     /// Whether this thread is the owner of `cell`, given that it drives this core.
     #[inline(always)]
     pub(super) fn owns(&self, cell: &Header) -> bool {
-        (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.seat_id.get()))
-            && !cell.owner.is_merged_here()
+        (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.seat_id.get())) && !cell.owner.is_merged_here()
     }
 
     pub(super) fn pool(&self) -> &Pool {
@@ -128,6 +127,20 @@ impl Core {
         F::Output: Send + 'static,
     {
         self.spawn_at(&self.home, future, meta)
+    }
+
+    /// Makes a task of the main home that runs only when it is woken.
+    pub(crate) fn spawn_idle<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let cell = cell::allocate(future, meta, self.home.id(), Birth::Idle, Some(&self.pool));
+        // SAFETY: as in `spawn_at`; nobody spawns an idle task while the home closes.
+        unsafe {
+            self.home.cells().insert(cell.as_ref());
+            Spawned::from_raw(cell)
+        }
     }
 
     /// Makes a task of the seat, which never leaves this thread; `None` without a seat.

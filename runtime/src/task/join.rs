@@ -318,7 +318,9 @@ impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.payload {
             None => write!(f, "JoinError::Cancelled({})", self.id),
-            Some(payload) => write!(f, "JoinError::Panic({}, {:?})", self.id, message(&**payload.lock()).unwrap_or("...")),
+            Some(payload) => {
+                write!(f, "JoinError::Panic({}, {:?})", self.id, message(&**payload.lock()).unwrap_or("..."))
+            }
         }
     }
 }

@@ -42,10 +42,10 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 pub(crate) use self::cell::Meta;
-pub(crate) use self::core::{Core, UNCONSTRAINED, BUDGET, spawn_remote};
+pub(crate) use self::core::{BUDGET, Core, UNCONSTRAINED, spawn_remote};
 pub(crate) use self::home::{Bell, Home, HomeShared};
-pub(crate) use self::join::{BlockingCall, BlockingJoin, JoinFailure};
 pub use self::join::{AbortHandle, JoinError, JoinHandle};
+pub(crate) use self::join::{BlockingCall, BlockingJoin, JoinFailure};
 
 /// Tells tasks apart: unique in the process for as long as it runs.
 ///

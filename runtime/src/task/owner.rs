@@ -45,6 +45,11 @@ impl OwnerHalf {
         Self { count: Cell::new(1), flags: Cell::new(SCHEDULED | JOIN_INTEREST) }
     }
 
+    /// Of a cell made by its owner: one reference (the join handle), waiting to be woken.
+    pub(super) fn new_idle() -> Self {
+        Self { count: Cell::new(1), flags: Cell::new(JOIN_INTEREST) }
+    }
+
     /// Of a cell made remotely: the join handle is counted on the other side, and the request to schedule is there too.
     pub(super) fn new_remote() -> Self {
         Self { count: Cell::new(0), flags: Cell::new(JOIN_INTEREST) }

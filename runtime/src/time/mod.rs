@@ -29,7 +29,6 @@ mod sleep;
 mod timeout;
 mod virtual_time;
 
-
 pub use std::time::Duration;
 
 pub use self::call_later::{DelayedCall, DelayedCallError, call_later};

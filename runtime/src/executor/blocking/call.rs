@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::threads::Threads;
-use crate::task::{BlockingCall, BlockingJoin, JoinFailure};
 use crate::primitives::Mutex;
 use crate::primitives::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::task::{BlockingCall, BlockingJoin, JoinFailure};
 
 /// The pool's side of a call.
 pub(super) trait Run: Send + Sync {

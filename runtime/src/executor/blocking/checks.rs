@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{BlockingJoin, BlockingPool, Config, Hold};
-use crate::task::JoinFailure;
 use crate::primitives::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::primitives::{Condvar, Mutex, thread};
+use crate::task::JoinFailure;
 
 fn explore(model: impl Fn() + Sync + Send + 'static) {
     #[cfg(loom)]
