@@ -1,5 +1,7 @@
 //! Tasks, readiness and time: the executor and reactor of `rt`.
 
-mod primitives;
+pub mod signal;
 
 mod executor;
+mod panics;
+mod primitives;

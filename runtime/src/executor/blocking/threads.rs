@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Config;
-use super::call::{Run, quietly};
+use super::call::Run;
 use super::waiting::Waiting;
+use crate::panics::quietly;
 use crate::primitives::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::primitives::{Condvar, Mutex, MutexGuard, thread};
 
