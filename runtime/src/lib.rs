@@ -1,6 +1,7 @@
 //! Tasks, readiness and time: the executor and reactor of `rt`.
 
 pub mod signal;
+pub mod stdio;
 
 mod executor;
 mod panics;

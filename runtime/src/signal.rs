@@ -24,7 +24,7 @@ pub mod unix;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// Waits for Ctrl-C: the signal `SIGINT`.
 ///
@@ -75,24 +75,28 @@ pub struct CtrlC {
     listener: Option<io::Result<Listener>>,
 }
 
-#[cfg(unix)]
-type Listener = unix::Signal;
-#[cfg(not(unix))]
-type Listener = std::convert::Infallible;
-
 impl Future for CtrlC {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.listener {
-            #[cfg(unix)]
-            Some(Ok(listener)) => std::task::ready!(listener.poll_recv(cx)),
-            #[cfg(not(unix))]
-            Some(Ok(never)) => match *never {},
-            Some(Err(_)) => None,
-            None => panic!("a CtrlC future was polled after it had completed"),
-        };
-        let _ = &cx;
-        Poll::Ready(self.listener.take().expect("it was there above").map(drop))
+        const AGAIN: &str = "a CtrlC future was polled after it had completed";
+        if let Ok(listener) = self.listener.as_mut().expect(AGAIN) {
+            ready!(listener.poll_recv(cx));
+        }
+        Poll::Ready(self.listener.take().expect(AGAIN).map(drop))
+    }
+}
+
+#[cfg(unix)]
+type Listener = unix::Signal;
+
+#[cfg(not(unix))]
+#[derive(Debug)]
+enum Listener {}
+
+#[cfg(not(unix))]
+impl Listener {
+    fn poll_recv(&mut self, _: &mut Context<'_>) -> Poll<Option<()>> {
+        match *self {}
     }
 }
