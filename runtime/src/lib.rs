@@ -4,5 +4,7 @@ pub mod signal;
 pub mod stdio;
 
 mod executor;
+#[cfg(test)]
+mod models;
 mod panics;
 mod primitives;

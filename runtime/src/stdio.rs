@@ -19,6 +19,8 @@
 //!
 //! Counterpart: `tokio::io::Stdin`, which holds up the end of its runtime until a line is typed.
 
+#[cfg(test)]
+mod checks;
 mod input;
 mod lines;
 

@@ -4,23 +4,12 @@
 //! assertion, and a missing order a data race.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{BlockingJoin, BlockingPool, Config, Hold, JoinFailure};
+use crate::models::{explore, wait_for};
 use crate::primitives::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use crate::primitives::{Condvar, Mutex, thread};
-
-fn explore(model: impl Fn() + Sync + Send + 'static) {
-    #[cfg(loom)]
-    {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(3);
-        builder.check(model);
-    }
-    #[cfg(not(loom))]
-    model();
-}
+use crate::primitives::thread;
 
 /// Counts what is out. A release without a hold wraps around, which the assertion at the end of a model sees.
 #[derive(Default)]
@@ -42,33 +31,8 @@ fn pool(max_threads: usize, keep_alive: Duration) -> (BlockingPool, Arc<Count>) 
     (BlockingPool::new(config), count)
 }
 
-/// A joiner that sleeps until it is woken; a wake that does not come is a deadlock.
-#[derive(Default)]
-struct Sleeper {
-    woken: Mutex<bool>,
-    bell: Condvar,
-}
-
-impl Wake for Sleeper {
-    fn wake(self: Arc<Self>) {
-        *self.woken.lock() = true;
-        self.bell.notify_one();
-    }
-}
-
 fn join<R>(call: &Arc<dyn BlockingJoin<R>>) -> Result<R, JoinFailure> {
-    let sleeper = Arc::new(Sleeper::default());
-    let waker = Waker::from(Arc::clone(&sleeper));
-    loop {
-        if let Poll::Ready(result) = call.poll_join(&mut Context::from_waker(&waker)) {
-            return result;
-        }
-        let mut woken = sleeper.woken.lock();
-        while !*woken {
-            woken = sleeper.bell.wait(woken);
-        }
-        *woken = false;
-    }
+    wait_for(|cx| call.poll_join(cx))
 }
 
 /// Waits until the threads have left, so that a model ends with none, and checks that nothing is held.

@@ -58,6 +58,30 @@ impl Listeners {
     }
 }
 
+#[cfg(test)]
+mod checks {
+    use std::sync::Arc;
+
+    use super::Listeners;
+    use crate::models::{explore, wait_for};
+    use crate::primitives::thread;
+
+    /// A signal arrives while its listener begins to wait.
+    ///
+    /// Seen failing with the waker stored in a critical section after the one that looks for a signal.
+    #[test]
+    fn deliver_against_poll() {
+        explore(|| {
+            let listeners = Arc::new(Listeners::default());
+            let key = listeners.insert(1);
+            let delivers = Arc::clone(&listeners);
+            let dispatcher = thread::spawn(move || delivers.deliver(1));
+            wait_for(|cx| listeners.poll(key, cx));
+            dispatcher.join().expect("the dispatcher");
+        });
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::Arc;
