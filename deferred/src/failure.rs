@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// An error of any type, or a panic, with the place where it was made.
 ///
-/// It holds an `Error + Send + Sync + 'static` in a box, or the payload of a panic. It is one pointer wide, cheap to clone
-/// (clones share what they hold) and may be sent to any thread. `?` turns every such error into one, and so do texts and boxed
-/// errors:
+/// It holds an `Error + Send + Sync + 'static` in a box, or the payload of a panic. It is one pointer wide, cheap to
+/// clone (clones share what they hold) and may be sent to any thread. `?` turns every such error into one, and so do
+/// texts and boxed errors:
 ///
 /// ```
 /// use rt_deferred::Failure;
@@ -37,7 +37,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// assert_eq!(port("0").unwrap_err().to_string(), "port 0 means any port");
 /// ```
 ///
-/// Who handles a failure asks what it is. [`check`](Self::check) tells, [`trap`](Self::trap) gives the error or passes the failure on:
+/// Who handles a failure asks what it is. [`check`](Self::check) tells, [`trap`](Self::trap) gives the error or passes
+/// the failure on:
 ///
 /// ```
 /// use std::io::{self, ErrorKind};
@@ -61,15 +62,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// # How it prints
 ///
-/// `{}` is the error's own message, `{:#}` adds its sources on the same line, `{:?}` is a report of several lines with sources, place and
-/// backtrace. So `fn main() -> Result<(), Failure>` prints something to work with.
+/// `{}` is the error's own message, `{:#}` adds its sources on the same line, `{:?}` is a report of several lines with
+/// sources, place and backtrace. So `fn main() -> Result<(), Failure>` prints something to work with.
 ///
 /// # What it is not
 ///
-/// It does not implement [`Error`]: the conversion from every error would then include failures themselves. [`into_error`](Self::into_error)
-/// makes an error of it where one is asked for.
+/// It does not implement [`Error`]: the conversion from every error would then include failures themselves.
+/// [`into_error`](Self::into_error) makes an error of it where one is asked for.
 ///
-/// It is not [`Unpin`], on purpose: a callback may return a plain value or a `Result` with a `Failure`, and the compiler tells the two apart by
+/// It is not [`Unpin`], on purpose: a callback may return a plain value or a `Result` with a `Failure`, and the
+/// compiler tells the two apart by
 /// `Unpin`. Nothing is ever pinned because of that; to be polled, a future that holds one is pinned as any other.
 ///
 /// Counterpart: `twisted.python.failure.Failure`.
@@ -98,8 +100,9 @@ enum Cause {
 impl Failure {
     /// A failure with an error in it; texts and boxed errors do as well. `From` does the same.
     ///
-    /// The place is that of the call; a backtrace is taken if the environment asks for one (`RUST_BACKTRACE` or `RUST_LIB_BACKTRACE`, as
-    /// [`Backtrace::capture`] has it). What [`into_error`](Self::into_error) has made becomes the failure that it was.
+    /// The place is that of the call; a backtrace is taken if the environment asks for one (`RUST_BACKTRACE` or
+    /// `RUST_LIB_BACKTRACE`, as [`Backtrace::capture`] has it). What [`into_error`](Self::into_error) has made becomes
+    /// the failure that it was.
     ///
     /// # Examples
     ///
@@ -225,7 +228,8 @@ impl Failure {
         }
     }
 
-    /// Takes the payload of the panic, for [`resume_unwind`](std::panic::resume_unwind). The failure and its clones remain panics with a message.
+    /// Takes the payload of the panic, for [`resume_unwind`](std::panic::resume_unwind). The failure and its clones
+    /// remain panics with a message.
     ///
     /// `None` for an error, and if the payload was taken before: there is one, and clones share it.
     pub fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
@@ -235,7 +239,8 @@ impl Failure {
         }
     }
 
-    /// Where it was made: the call of [`new`](Self::new) or [`from_panic`](Self::from_panic), or the `?` that turned an error into it.
+    /// Where it was made: the call of [`new`](Self::new) or [`from_panic`](Self::from_panic), or the `?` that turned an
+    /// error into it.
     pub fn place(&self) -> &'static Location<'static> {
         self.inner.place
     }

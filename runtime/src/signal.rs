@@ -4,17 +4,18 @@
 //!
 //! # How it works, and what that means for a program
 //!
-//! A signal handler may do next to nothing: it must not lock, allocate or wake a task. So the handler (the `signal-hook`
-//! crate's) sets a flag and writes one byte to a socket, and one small thread, started with the first listener, is blocked in a read
-//! on the other end: it marks and wakes the listeners.
+//! A signal handler may do next to nothing: it must not lock, allocate or wake a task. So the handler (the
+//! `signal-hook` crate's) sets a flag and writes one byte to a socket, and one small thread, started with the first
+//! listener, is blocked in a read on the other end: it marks and wakes the listeners.
 //!
-//! It is a thread of its own and not a source in a reactor because signals belong to the process, which may have several
-//! runtimes or, for a while, none: a listener works in any of them and outside, and moves freely between them. The thread sleeps
-//! in the kernel until a signal comes, and does not hold up exit.
+//! It is a thread of its own and not a source in a reactor because signals belong to the process, which may have
+//! several runtimes or, for a while, none: a listener works in any of them and outside, and moves freely between them.
+//! The thread sleeps in the kernel until a signal comes, and does not hold up exit.
 //!
 //! **The first listener for a signal ends its default action for the rest of the process**, also after all listeners
-//! are gone: a program that has once called [`ctrl_c`] is no longer ended by Ctrl-C. There is no way back that would be sound in
-//! a program with other handlers. Programs that it starts are not affected: what they execute begins with the default action.
+//! are gone: a program that has once called [`ctrl_c`] is no longer ended by Ctrl-C. There is no way back that would be
+//! sound in a program with other handlers. Programs that it starts are not affected: what they execute begins with the
+//! default action.
 //!
 //! Counterpart: `tokio::signal`.
 
@@ -29,13 +30,14 @@ use std::task::{Context, Poll, ready};
 /// Waits for Ctrl-C: the signal `SIGINT`.
 ///
 /// It counts from the call: a Ctrl-C that comes before the future is polled completes it. Each call makes a listener of
-/// its own, and one Ctrl-C completes all that exist at that moment. A loop that must not miss a Ctrl-C between two turns keeps one
-/// [`unix::Signal`] instead. From the first call on, Ctrl-C no longer ends the process (see the [module](self)).
+/// its own, and one Ctrl-C completes all that exist at that moment. A loop that must not miss a Ctrl-C between two
+/// turns keeps one [`unix::Signal`] instead. From the first call on, Ctrl-C no longer ends the process (see the
+/// [module](self)).
 ///
 /// # Errors
 ///
-/// The future fails if the system refuses the handler, or the thread or socket pair behind it. On systems other than Unix it fails with
-/// [`io::ErrorKind::Unsupported`].
+/// The future fails if the system refuses the handler, or the thread or socket pair behind it. On systems other than
+/// Unix it fails with [`io::ErrorKind::Unsupported`].
 ///
 /// # Cancel safety
 ///

@@ -2,20 +2,21 @@
 //!
 //! # How it works, and what that means for a program
 //!
-//! One thread of the process reads standard input, in the ordinary blocking way, into one small buffer that all [`Stdin`] handles
-//! share. It is started when somebody first asks for input, and it reads only when somebody asks for more than the buffer
-//! holds, at most 8 KiB at a time. So
+//! One thread of the process reads standard input, in the ordinary blocking way, into one small buffer that all
+//! [`Stdin`] handles share. It is started when somebody first asks for input, and it reads only when somebody asks for
+//! more than the buffer holds, at most 8 KiB at a time. So
 //!
 //! - a read that waits holds up neither the end of a runtime nor the exit of the process: nobody waits for the thread;
 //! - what was read and not taken stays for the next who asks: dropping a future loses nothing;
-//! - a program that stops asking leaves later input to others, such as a child process that inherits standard input or `std::io::stdin`.
-//!   What is in the buffer, up to 8 KiB, they do not see; and a read that is under way takes what comes first.
+//! - a program that stops asking leaves later input to others, such as a child process that inherits standard input or
+//!   `std::io::stdin`. What is in the buffer, up to 8 KiB, they do not see; and a read that is under way takes what comes first.
 //!
-//! It is a thread and not a source in a reactor because standard input may be a regular file or `/dev/null`, which the system
-//! refuses to poll, and because polling wants the descriptor non-blocking: that flag belongs to the open file, which
-//! is shared with the shell and with whoever else has the terminal, and would stay behind when the program ends.
+//! It is a thread and not a source in a reactor because standard input may be a regular file or `/dev/null`, which the
+//! system refuses to poll, and because polling wants the descriptor non-blocking: that flag belongs to the open file,
+//! which is shared with the shell and with whoever else has the terminal, and would stay behind when the program ends.
 //!
-//! While the thread waits for input it holds the lock of `std::io::stdin`: code that uses that at the same time waits too.
+//! While the thread waits for input it holds the lock of `std::io::stdin`: code that uses that at the same time waits
+//! too.
 //!
 //! Counterpart: `tokio::io::Stdin`, which holds up the end of its runtime until a line is typed.
 
@@ -43,7 +44,8 @@ const MAX_LINE_LENGTH: usize = 64 * 1024;
 
 /// A handle on the standard input of the process.
 ///
-/// All handles read from the same input: what one takes, the others do not see. See the [module](self) for how it is read.
+/// All handles read from the same input: what one takes, the others do not see. See the [module](self) for how it is
+/// read.
 ///
 /// # Examples
 ///
@@ -98,8 +100,8 @@ impl Stdin {
     ///
     /// # Errors
     ///
-    /// - [`io::ErrorKind::InvalidData`] if the line is longer than [`max_line_length`](Self::max_line_length), as soon as that is
-    ///   certain. The line is skipped up to its ending.
+    /// - [`io::ErrorKind::InvalidData`] if the line is longer than [`max_line_length`](Self::max_line_length), as soon as
+    ///   that is certain. The line is skipped up to its ending.
     /// - [`io::ErrorKind::InvalidData`] if the line is not UTF-8. The line is lost; it can be read as bytes instead.
     /// - What the system says when it cannot read, or cannot start the thread that reads.
     ///
@@ -112,7 +114,8 @@ impl Stdin {
         poll_fn(|cx| self.poll_next_line(cx)).await
     }
 
-    /// As [`next_line`](Self::next_line), for futures written by hand. When it is pending, the waker of the last call is woken.
+    /// As [`next_line`](Self::next_line), for futures written by hand. When it is pending, the waker of the last call
+    /// is woken.
     pub fn poll_next_line(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
         let limit = self.max_line_length;
         self.input.poll(self.key, cx, |buffer| buffer.take_line(limit))

@@ -24,9 +24,9 @@ use listeners::Listeners;
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::InvalidInput`] for a signal that cannot or must not be handled: `SIGKILL`, `SIGSTOP`, `SIGSEGV`, `SIGFPE`, `SIGILL`, and
-/// numbers that the system does not give to programs. Otherwise what the system says when it refuses the handler, or the
-/// thread or socket pair behind the first listener.
+/// [`io::ErrorKind::InvalidInput`] for a signal that cannot or must not be handled: `SIGKILL`, `SIGSTOP`, `SIGSEGV`,
+/// `SIGFPE`, `SIGILL`, and numbers that the system does not give to programs. Otherwise what the system says when it
+/// refuses the handler, or the thread or socket pair behind the first listener.
 ///
 /// # Examples
 ///
@@ -61,8 +61,8 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 /// A listener for one kind of signal.
 ///
 /// It misses none: a signal that arrives while nobody waits is kept for the next [`recv`](Self::recv). Several that
-/// arrive before it are reported once, as the system does it. All listeners of a kind hear each signal. A listener is not bound to a
-/// runtime.
+/// arrive before it are reported once, as the system does it. All listeners of a kind hear each signal. A listener is
+/// not bound to a runtime.
 ///
 /// Counterpart: `tokio::signal::unix::Signal`.
 #[derive(Debug)]
@@ -144,7 +144,8 @@ impl SignalKind {
         Self(consts::SIGCHLD)
     }
 
-    /// `SIGHUP`: the terminal was closed; by custom, daemons read their configuration again. Ends the process by default.
+    /// `SIGHUP`: the terminal was closed; daemons by custom read their configuration again. Ends the process by
+    /// default.
     pub const fn hangup() -> Self {
         Self(consts::SIGHUP)
     }

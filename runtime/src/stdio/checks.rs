@@ -25,8 +25,8 @@ fn line(stdin: &mut Stdin) -> Option<String> {
 
 /// One asks for line after line; the handle goes while the thread looks for the next demand.
 ///
-/// Seen failing with a demand that the thread clears in a critical section after the one that hands over what it read, and with a handle
-/// that goes without ringing the bell.
+/// Seen failing with a demand that the thread clears after it has woken who asked, and with a handle that goes without
+/// ringing the bell.
 #[test]
 fn ask_against_answer() {
     explore(|| {

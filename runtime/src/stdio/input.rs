@@ -13,7 +13,8 @@ use crate::primitives::{Condvar, Mutex, thread};
 /// Most bytes that one read takes. std's stdin passes reads of this size on without a buffer of its own.
 const CHUNK: usize = 8 * 1024;
 
-/// An input that is read in blocking mode on a thread of its own. Dropped, it lets the thread go after the read it is in.
+/// An input that is read in blocking mode on a thread of its own. Dropped, it lets the thread go after the read it is
+/// in.
 pub(super) struct Input {
     shared: Arc<Shared>,
 }
@@ -62,7 +63,8 @@ impl Input {
         drop(waker);
     }
 
-    /// What `take` finds in the buffer. If that is nothing, more is asked for, and the caller is woken when it has come.
+    /// What `take` finds in the buffer. If that is nothing, more is asked for, and the caller is woken when it has
+    /// come.
     pub(super) fn poll<T>(
         &self,
         key: usize,

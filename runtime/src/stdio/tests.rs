@@ -237,8 +237,8 @@ fn waker_that_panics_ends_no_reading() {
     assert_eq!(line(&mut waits).as_deref(), Some("two"));
 }
 
-/// Runs this test again as a child with this in its environment and `input` as its standard input, which stays open until the
-/// child has ended.
+/// Runs this test again as a child with this in its environment and `input` as its standard input, which stays open
+/// until the child has ended.
 fn in_a_child(test: &str, input: &[u8]) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("a test binary"))
         .args(["--exact", &format!("stdio::tests::{test}")])

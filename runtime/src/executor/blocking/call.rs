@@ -1,5 +1,5 @@
-//! One call: its closure, then its result, and who waits for it. One allocation, seen by the pool as [`Run`] and by the joiner as
-//! [`BlockingJoin`].
+//! One call: its closure, then its result, and who waits for it. One allocation, seen by the pool as [`Run`] and by the
+//! joiner as [`BlockingJoin`].
 //!
 //! ```text
 //! Waiting ──take_closure (run, cancel, abort, fail)──▶ Out ──finish──▶ Finished ──poll_join──▶ Joined
@@ -27,7 +27,8 @@ pub(crate) enum JoinFailure {
 
 /// A call whose result is not of interest: what an `AbortHandle` holds.
 pub(crate) trait BlockingCall: Send + Sync {
-    /// Drops the closure if it has not started; the joiner finds [`JoinFailure::Cancelled`]. A call that has started goes on.
+    /// Drops the closure if it has not started; the joiner finds [`JoinFailure::Cancelled`]. A call that has started
+    /// goes on.
     fn abort(&self);
 
     /// The closure has returned, panicked, or was dropped unrun.
@@ -45,8 +46,8 @@ pub(crate) trait BlockingJoin<R>: BlockingCall {
     /// When polled after it was ready or detached.
     fn poll_join(&self, cx: &mut Context<'_>) -> Poll<Result<R, JoinFailure>>;
 
-    /// Nobody will ask for the result: to be called when the join handle drops. The call goes on; its result is dropped as soon as
-    /// it is there, which may be now.
+    /// Nobody will ask for the result: to be called when the join handle drops. The call goes on; its result is dropped
+    /// as soon as it is there, which may be now.
     fn detach(&self);
 }
 

@@ -1,7 +1,7 @@
 //! Models of the pool: under `--cfg loom` every interleaving, otherwise one plain run of the same bodies.
 //!
-//! What a model observes goes through loom's atomics and cells, so that a lost call is a deadlock, one run twice a failed
-//! assertion, and a missing order a data race.
+//! What a model observes goes through loom's atomics and cells, so that a lost call is a deadlock, one run twice a
+//! failed assertion, and a missing order a data race.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,8 +66,8 @@ fn submit_against_park() {
 
 /// The time of an idle thread is up while a call is submitted: with a keep-alive of zero that is so at every point.
 ///
-/// Seen failing with the thread counted out in a critical section of its own, and with one that leaves without asking whether it
-/// was called.
+/// Seen failing with the thread counted out in a critical section of its own, and with one that leaves without asking
+/// whether it was called.
 #[test]
 fn submit_against_idle_timeout() {
     explore(|| {
@@ -81,8 +81,8 @@ fn submit_against_idle_timeout() {
 
 /// A call that is submitted while the pool shuts down runs once or is cancelled, and its joiner is told either way.
 ///
-/// Seen failing with the pool closed in a critical section after the one that takes the waiting calls, and a thread that leaves a
-/// closed pool without a last look at them.
+/// Seen failing with the pool closed in a critical section after the one that takes the waiting calls, and a thread
+/// that leaves a closed pool without a last look at them.
 #[test]
 fn submit_against_shutdown() {
     explore(|| {
