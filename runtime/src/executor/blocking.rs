@@ -9,7 +9,7 @@
 //! 1. A call that waits has a thread that will come for it: one that was woken, one that is being started, or, where
 //!    neither could be had, one of the busy ones. A thread looks at the waiting calls before it goes idle, and it
 //!    decides to leave and is counted out under one lock, so nobody relies on a thread that has left.
-//! 2. Who takes the closure out of a [`Call`](call::Call) runs or drops it: abort, shutdown and start cannot
+//! 2. Who takes the closure out of a [`Call`] runs or drops it: abort, shutdown and start cannot
 //!    both have it.
 //! 3. Nobody joins the threads: what runs for ever holds up neither shutdown nor exit.
 //! 4. No lock is held while a closure runs or is dropped, or while a waker is woken, cloned or dropped.
