@@ -1,10 +1,36 @@
 //! Tasks, readiness and time: the executor and reactor of `rt`.
 
+mod primitives;
+mod panics;
+#[cfg(test)]
+mod models;
+mod scoped;
+mod queue;
+mod task;
+mod coop;
+mod reactor;
+mod executor;
+mod handle;
+mod context;
+pub mod runtime;
+mod spawn;
+mod macros;
+mod task_local;
+mod registration;
+mod source;
+#[cfg(unix)]
+mod async_fd;
+pub mod time;
 pub mod signal;
 pub mod stdio;
 
-mod executor;
-#[cfg(test)]
-mod models;
-mod panics;
-mod primitives;
+#[doc(hidden)]
+pub use macros::__private;
+pub use task_local::{AccessError, LocalKey, TaskLocalFuture};
+#[cfg(unix)]
+pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
+pub use coop::{Unconstrained, consume_budget, unconstrained};
+pub use reactor::ready::{Interest, Ready};
+pub use source::Source;
+pub use spawn::{block_on, id, spawn, spawn_blocking, spawn_local, try_id, yield_now};
+pub use task::{AbortHandle, Id, JoinError, JoinHandle};

@@ -33,7 +33,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncRead;
 
@@ -117,6 +117,7 @@ impl Stdin {
     /// As [`next_line`](Self::next_line), for futures written by hand. When it is pending, the waker of the last call
     /// is woken.
     pub fn poll_next_line(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
+        ready!(crate::coop::poll_proceed(cx));
         let limit = self.max_line_length;
         self.input.poll(self.key, cx, |buffer| buffer.take_line(limit))
     }
@@ -128,6 +129,7 @@ impl AsyncRead for Stdin {
         if out.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        ready!(crate::coop::poll_proceed(cx));
         self.input.poll(self.key, cx, |buffer| buffer.take_bytes(out))
     }
 }

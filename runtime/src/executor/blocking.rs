@@ -26,7 +26,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use call::{BlockingCall, BlockingJoin, JoinFailure};
+use crate::task::BlockingJoin;
 use call::{Call, Run};
 use threads::Threads;
 

@@ -1,4 +1,7 @@
-//! What runs: the blocking pool.
+//! Who runs tasks, and where: the worker's loop, the places between two runs, blocking calls.
 
-#[allow(dead_code, unused_imports)]
 pub(crate) mod blocking;
+pub(crate) mod park;
+pub(crate) mod seat;
+pub(crate) mod slot;
+pub(crate) mod worker;

@@ -278,3 +278,21 @@ fn process_reads_its_standard_input() {
         assert!(in_a_child(NAME, b"one\ntwo\nthree"));
     }
 }
+
+#[test]
+fn lines_that_are_there_give_way_to_other_tasks() {
+    let script = scripted();
+    let mut stdin = script.stdin();
+    script.answer(&b"x\n".repeat(300));
+    let mut lines = pin!(async {
+        for _ in 0..300 {
+            assert_eq!(stdin.next_line().await.expect("a good line").as_deref(), Some("x"));
+        }
+    });
+    let mut polls = 0;
+    crate::block_on(std::future::poll_fn(|cx| {
+        polls += 1;
+        lines.as_mut().poll(cx)
+    }));
+    assert!(polls > 2, "300 lines in {polls} polls are more than a budget of 128 allows");
+}

@@ -6,7 +6,6 @@
 //!                                                        └──finish, after detach──▶ Joined
 //! ```
 
-use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,40 +15,7 @@ use super::threads::Threads;
 use crate::panics::quietly;
 use crate::primitives::Mutex;
 use crate::primitives::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// Why a call has no result.
-pub(crate) enum JoinFailure {
-    /// It was aborted, or the pool shut down, before it started.
-    Cancelled,
-    /// It panicked with this.
-    Panicked(Box<dyn Any + Send>),
-}
-
-/// A call whose result is not of interest: what an `AbortHandle` holds.
-pub(crate) trait BlockingCall: Send + Sync {
-    /// Drops the closure if it has not started; the joiner finds [`JoinFailure::Cancelled`]. A call that has started
-    /// goes on.
-    fn abort(&self);
-
-    /// The closure has returned, panicked, or was dropped unrun.
-    fn is_finished(&self) -> bool;
-
-    fn id(&self) -> u64;
-}
-
-/// A call whose result somebody may wait for.
-pub(crate) trait BlockingJoin<R>: BlockingCall {
-    /// Ready with the result once. The last waker that polled is woken.
-    ///
-    /// # Panics
-    ///
-    /// When polled after it was ready or detached.
-    fn poll_join(&self, cx: &mut Context<'_>) -> Poll<Result<R, JoinFailure>>;
-
-    /// Nobody will ask for the result: to be called when the join handle drops. The call goes on; its result is dropped
-    /// as soon as it is there, which may be now.
-    fn detach(&self);
-}
+use crate::task::{BlockingCall, BlockingJoin, JoinFailure};
 
 /// The pool's side of a call.
 pub(super) trait Run: Send + Sync {

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BlockingJoin, BlockingPool, Config, Hold, JoinFailure};
+use super::{BlockingJoin, BlockingPool, Config, Hold};
 use crate::models::{explore, wait_for};
 use crate::primitives::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::primitives::thread;
+use crate::task::JoinFailure;
 
 /// Counts what is out. A release without a hold wraps around, which the assertion at the end of a model sees.
 #[derive(Default)]

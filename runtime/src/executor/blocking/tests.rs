@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 
-use super::{BlockingJoin, BlockingPool, Config, Hold, JoinFailure};
+use super::{BlockingJoin, BlockingPool, Config, Hold};
+use crate::task::JoinFailure;
 
 const LONG: Duration = Duration::from_secs(3600);
 
