@@ -54,7 +54,7 @@ macro_rules! scoped_thread_local {
         $(#[$meta])*
         $vis static $name: $crate::scoped::Scoped<$type, impl_place::Here> = $crate::scoped::Scoped::new();
 
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, unused_imports, unreachable_pub)]
         mod impl_place {
             use super::*;
 

@@ -16,7 +16,7 @@
 #![allow(unsafe_code)]
 
 use std::future::Future;
-use std::mem::{self, ManuallyDrop};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::home::HomeShared;
 use super::owner::OwnerHalf;
-use super::pool::Pool;
+use super::pool::{BlockKind, Pool};
 use super::shared::SharedWord;
 use super::waker_slot::WakerSlot;
 use super::{Id, JoinFailure};
@@ -50,7 +50,8 @@ enum Stage {
     Empty,
 }
 
-/// The part of a cell that does not depend on the future: 14 words.
+/// The part of a cell that does not depend on the future: 14 words, what is used most in the first eight.
+#[repr(C)]
 pub(crate) struct Header {
     vtable: &'static Vtable,
     /// Followed only by the owner side, or by who has just set QUEUED.
@@ -60,25 +61,28 @@ pub(crate) struct Header {
     stage: Cell<Stage>,
     done: AtomicU8,
     remote_join_state: AtomicU8,
-    remote_join_waker: UnsafeCell<Option<Waker>>,
-    pub(super) local_join: Cell<Option<Waker>>,
     run_link: Cell<*const Header>,
-    inbox_link: Cell<*const Header>,
+    local_join: UnsafeCell<Option<Waker>>,
     /// The next cell of the home's list, and the place that points at this cell: null while the cell is in no list.
     pub(super) list_next: Cell<*const Header>,
     pub(super) list_back: Cell<*const Cell<*const Header>>,
     meta: Meta,
+    inbox_link: Cell<*const Header>,
+    remote_join_waker: UnsafeCell<Option<Waker>>,
 }
+
+#[cfg(all(not(loom), target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Header>() == 14 * 8);
 
 struct Vtable {
     /// Polls the future. When it is ready (or panicked): drops it, keeps or drops the output, and answers `true`.
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
     /// Drops the future; the output is "cancelled".
     cancel: unsafe fn(NonNull<Header>),
-    /// Moves the output to the place behind the pointer, an `Option<Result<F::Output, JoinFailure>>`.
+    /// Moves the output to the place behind the pointer, a `Result<F::Output, JoinFailure>`.
     take_output: unsafe fn(NonNull<Header>, *mut ()),
     drop_output: unsafe fn(NonNull<Header>),
-    layout: Layout,
+    kind: BlockKind,
 }
 
 #[repr(C)]
@@ -125,7 +129,7 @@ pub(super) fn allocate<F: Future>(
     birth: Birth,
     pool: Option<&Pool>,
 ) -> NonNull<Header> {
-    let block = Pool::allocate(pool, Layout::new::<TaskCell<F>>()).cast::<TaskCell<F>>();
+    let block = Pool::allocate(pool, const { BlockKind::of(Layout::new::<TaskCell<F>>()) }).cast::<TaskCell<F>>();
     let (word, owner) = match birth {
         Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
         Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
@@ -139,7 +143,7 @@ pub(super) fn allocate<F: Future>(
                     cancel: cancel::<F>,
                     take_output: take_output::<F>,
                     drop_output: drop_output::<F>,
-                    layout: Layout::new::<TaskCell<F>>(),
+                    kind: BlockKind::of(Layout::new::<TaskCell<F>>()),
                 }
             },
             home,
@@ -149,7 +153,7 @@ pub(super) fn allocate<F: Future>(
             done: AtomicU8::new(0),
             remote_join_state: AtomicU8::new(0),
             remote_join_waker: UnsafeCell::new(None),
-            local_join: Cell::new(None),
+            local_join: UnsafeCell::new(None),
             run_link: Cell::new(ptr::null()),
             inbox_link: Cell::new(ptr::null()),
             list_next: Cell::new(ptr::null()),
@@ -170,21 +174,23 @@ pub(super) fn allocate<F: Future>(
 /// - C1; nobody else knows the cell any more, and its content is empty.
 pub(super) unsafe fn free(header: NonNull<Header>, pool: Option<&Pool>) {
     // SAFETY: alive, and ours alone.
-    let (layout, local, remote) = unsafe {
+    let (kind, wakers) = unsafe {
         let header = header.as_ref();
         debug_assert!(header.stage.get() != Stage::Future, "a cell is freed with its future");
+        let local = header.local_join.with_mut(|waker| (*waker).take());
         let remote = header.remote_join_waker.with_mut(|waker| (*waker).take());
-        (header.vtable.layout, header.local_join.take(), remote)
+        (header.vtable.kind, (local, remote))
     };
     // SAFETY: the content is empty (C3: whoever it belonged to has taken or dropped it) and the header ours; the block was
     // allocated with this layout.
     unsafe {
         header.drop_in_place();
-        Pool::release(pool, header.cast(), layout);
+        Pool::release(pool, header.cast(), kind);
     }
-    if local.is_some() || remote.is_some() {
-        quietly(|| drop((local, remote)));
+    if let (None, None) = wakers {
+        return;
     }
+    quietly(|| drop(wakers));
 }
 
 impl Header {
@@ -206,6 +212,34 @@ impl Header {
     pub(super) fn publish_output(&self) {
         // Release: the joiner that sees it may read the output and the stage.
         self.done.store(1, Ordering::Release);
+    }
+
+    /// Leaves the waker of a joiner on the owner's side.
+    ///
+    /// # Safety
+    ///
+    /// - C2: the caller is the owner.
+    #[inline]
+    pub(super) unsafe fn set_local_joiner(&self, waker: &Waker) {
+        // SAFETY: C2, and nothing foreign runs during the look.
+        let kept = self.local_join.with(|place| unsafe { (*place).as_ref().is_some_and(|old| old.will_wake(waker)) });
+        if !kept {
+            let new = waker.clone();
+            // SAFETY: C2; the clone has returned, and the old one is dropped after the swap (C5).
+            let old = self.local_join.with_mut(|place| unsafe { (*place).replace(new) });
+            drop(old);
+        }
+    }
+
+    /// Takes the waker of the joiner on the owner's side.
+    ///
+    /// # Safety
+    ///
+    /// - C2: the caller is the owner.
+    #[inline]
+    pub(super) unsafe fn take_local_joiner(&self) -> Option<Waker> {
+        // SAFETY: C2.
+        self.local_join.with_mut(|place| unsafe { (*place).take() })
     }
 
     /// The slot in which a joiner on another thread waits.
@@ -255,11 +289,17 @@ impl Header {
     /// # Safety
     ///
     /// - C1, C3: the output is ready and the caller holds the join handle; `T` is the output of the cell's future.
+    #[inline]
     pub(super) unsafe fn take_output<T>(this: NonNull<Self>) -> Option<Result<T, JoinFailure>> {
-        let mut place: Option<Result<T, JoinFailure>> = None;
-        // SAFETY: the caller's promise; `place` is what the vtable's function asks for.
-        unsafe { (this.as_ref().vtable.take_output)(this, (&raw mut place).cast()) };
-        place
+        let mut place = MaybeUninit::<Result<T, JoinFailure>>::uninit();
+        // SAFETY: the caller's promise; `place` is what the vtable's function asks for, and it fills it.
+        unsafe {
+            if this.as_ref().stage.get() != Stage::Output {
+                return None;
+            }
+            (this.as_ref().vtable.take_output)(this, place.as_mut_ptr().cast());
+            Some(place.assume_init())
+        }
     }
 
     /// Drops the output, if it is there.
@@ -332,23 +372,29 @@ unsafe fn finish<F: Future>(cell: &TaskCell<F>, mut output: Result<F::Output, Jo
     }
 }
 
+/// # Safety
+///
+/// - C1, C3: the output is there and the caller's; `place` is a `Result<F::Output, JoinFailure>`.
 unsafe fn take_output<F: Future>(header: NonNull<Header>, place: *mut ()) {
     // SAFETY: C1.
     let cell = unsafe { header.cast::<TaskCell<F>>().as_ref() };
-    if cell.header.stage.get() != Stage::Output {
-        return;
-    }
     cell.header.stage.set(Stage::Empty);
     // SAFETY: it was there and is the caller's (C3); the stage says that it is gone; the place is what it must be.
     unsafe {
         let output = cell.content.with_mut(|content| ManuallyDrop::take(&mut (*content).output));
-        place.cast::<Option<Result<F::Output, JoinFailure>>>().write(Some(output));
+        place.cast::<Result<F::Output, JoinFailure>>().write(output);
     }
 }
 
+/// # Safety
+///
+/// - C1, C3: the output is there and the caller's.
 unsafe fn drop_output<F: Future>(header: NonNull<Header>) {
-    let mut place: Option<Result<F::Output, JoinFailure>> = None;
-    // SAFETY: the caller's promise.
-    unsafe { take_output::<F>(header, (&raw mut place).cast()) };
-    quietly(|| drop(place));
+    let mut place = MaybeUninit::<Result<F::Output, JoinFailure>>::uninit();
+    // SAFETY: the caller's promise; the place is filled.
+    let output = unsafe {
+        take_output::<F>(header, place.as_mut_ptr().cast());
+        place.assume_init()
+    };
+    quietly(|| drop(output));
 }

@@ -16,6 +16,7 @@ use std::task::{Context, Waker};
 
 use super::cell::{self, Birth, Header, Meta};
 use super::home::{self, Home, HomeShared, List};
+use super::owner::Excess;
 use super::pool::Pool;
 use super::reference::Spawned;
 use super::shared::Owed;
@@ -211,7 +212,8 @@ impl Core {
         let header = unsafe { cell.as_ref() };
         header.owner.finish();
         header.publish_output();
-        if let Some(joiner) = header.local_join.take() {
+        // SAFETY: this thread is the owner.
+        if let Some(joiner) = unsafe { header.take_local_joiner() } {
             wake_quietly(joiner);
         }
         if header.owner.joiner_is_remote()
@@ -308,7 +310,10 @@ impl Core {
         let header = unsafe { cell.as_ref() };
         let retired = header.owner.hide_retired();
         let taken = header.word.take();
-        header.owner.add(taken.references());
+        let Excess(excess) = header.owner.add(taken.references());
+        if excess != 0 {
+            header.word.give_back(excess);
+        }
         if !home::is_listed(header) {
             home.cells().insert(header);
         }

@@ -12,6 +12,7 @@ use std::task::{Poll, Waker};
 
 use super::cell::Header;
 use super::core::{CURRENT, Core, pay};
+use super::owner::Excess;
 use super::shared::{Owed, Request};
 use super::{Id, JoinFailure};
 
@@ -113,13 +114,12 @@ impl TaskRef {
     pub(super) unsafe fn poll_join<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
         let header = self.header();
         let owned = self.as_owner(|_| {
-            if header.owner.is_done() {
-                return true;
+            let done = header.owner.is_done();
+            if !done {
+                // SAFETY: this thread is the owner.
+                unsafe { header.set_local_joiner(waker) };
             }
-            let old = header.local_join.take();
-            let kept = old.as_ref().is_some_and(|old| old.will_wake(waker));
-            header.local_join.set(if kept { old } else { Some(waker.clone()) });
-            false
+            done
         });
         let ready = owned.unwrap_or_else(|| self.poll_join_remote(waker));
         if !ready {
@@ -203,7 +203,7 @@ impl Clone for TaskRef {
     #[inline]
     fn clone(&self) -> Self {
         let header = self.header();
-        if self.as_owner(|_| header.owner.increment()).is_none() {
+        if self.as_owner(|_| header.owner.increment()) != Some(Excess(0)) {
             header.word.clone_remote();
         }
         Self(self.0)
