@@ -280,7 +280,7 @@ fn wake_all(woken: &mut Vec<Waker>) {
         }
     }
     let mut rest = Rest(woken.drain(..));
-    while let Some(waker) = rest.0.next() {
+    for waker in rest.0.by_ref() {
         waker.wake();
     }
 }

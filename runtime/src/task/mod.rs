@@ -81,6 +81,11 @@ impl Id {
         Self(self.0.saturating_add(count))
     }
 
+    /// The id that [`as_u64`](Self::as_u64) gave.
+    fn from_u64(id: u64) -> Self {
+        Self(NonZeroU64::new(id).expect("an id is never 0"))
+    }
+
     /// The id as a number.
     pub(crate) fn as_u64(self) -> u64 {
         self.0.get()
