@@ -1,0 +1,129 @@
+//! Making tasks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, Thread};
+
+use futures_channel::oneshot;
+
+use super::{Case, FLOOR, Scenario, Target, Work};
+use crate::floor;
+use crate::meter::{Meter, Sample, measure, pin};
+use crate::subject::{Remote, Subject};
+
+const TASKS: u64 = 1_000;
+
+/// The scenarios of this theme.
+pub const ALL: &[&Scenario] = &[&JOIN, &CHAIN, &REMOTE];
+
+/// A burst of tasks that do nothing, each joined.
+pub static JOIN: Scenario = Scenario {
+    name: "spawn-join",
+    title: "spawn + join 1,000 tasks",
+    batches: 200,
+    targets: &[Target::Share("tokio", 1. / 8.), Target::Share("monoio", 1.), Target::Share(FLOOR, 1.)],
+    ..Scenario::DEFAULT
+};
+
+/// Each task spawns the next.
+pub static CHAIN: Scenario = Scenario {
+    name: "spawn-chain",
+    title: "chained spawn 1,000 deep",
+    batches: 200,
+    targets: &[Target::Share("tokio", 1. / 8.)],
+    ..Scenario::DEFAULT
+};
+
+/// A plain thread spawns bursts of 1,000 onto the runtime and waits for each burst.
+pub static REMOTE: Scenario = Scenario {
+    name: "spawn-remote",
+    title: "spawn from a plain thread",
+    batches: 50,
+    targets: &[Target::Share("tokio", 1. / 3.)],
+    ..Scenario::DEFAULT
+};
+
+/// What every subject does.
+pub fn cases<S: Subject>() -> Vec<Case> {
+    vec![Case::new::<S>(&JOIN, Work::Measure(join::<S>)), Case::new::<S>(&CHAIN, Work::Measure(chain::<S>))]
+}
+
+/// What needs a handle that threads may have.
+pub fn remote<S: Remote>() -> Vec<Case> {
+    vec![Case::new::<S>(&REMOTE, Work::MeasureTwoThreads(spawn_remotely::<S>))]
+}
+
+/// The floors that are no executor.
+pub fn floor() -> Vec<Case> {
+    let run = |batches| floor::remote::spawn_from_thread(batches, TASKS);
+    vec![Case { scenario: &REMOTE, subject: FLOOR, unavailable: || None, work: Work::MeasureTwoThreads(run) }]
+}
+
+fn join<S: Subject>(batches: u64) -> Sample {
+    S::block_on(async move {
+        let mut tasks = Vec::with_capacity(TASKS as usize);
+        measure(batches, TASKS, async || {
+            tasks.extend((0..TASKS).map(|_| S::spawn(async {})));
+            for task in tasks.drain(..) {
+                S::join(task).await;
+            }
+        })
+        .await
+    })
+}
+
+fn chain<S: Subject>(batches: u64) -> Sample {
+    fn spawn_link<S: Subject>(depth: u64, done: oneshot::Sender<()>) {
+        S::detach(S::spawn(async move {
+            if depth == 0 {
+                let _ = done.send(());
+            } else {
+                spawn_link::<S>(depth - 1, done);
+            }
+        }));
+    }
+    S::block_on(measure(batches, TASKS, async || {
+        let (done, last) = oneshot::channel();
+        spawn_link::<S>(TASKS - 1, done);
+        last.await.expect("the last link reports");
+    }))
+}
+
+fn spawn_remotely<S: Remote>(batches: u64) -> Sample {
+    struct Left {
+        tasks: AtomicU64,
+        thread: Thread,
+    }
+
+    S::block_on(async move {
+        pin(0);
+        let spawner = S::spawner();
+        let (report, sample) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            pin(1);
+            let spawn = |batches| {
+                for _ in 0..batches {
+                    let left = Arc::new(Left { tasks: AtomicU64::new(TASKS), thread: thread::current() });
+                    for _ in 0..TASKS {
+                        let left = left.clone();
+                        S::spawn_remotely(&spawner, async move {
+                            if left.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+                                left.thread.unpark();
+                            }
+                        });
+                    }
+                    while left.tasks.load(Ordering::Acquire) > 0 {
+                        thread::park();
+                    }
+                }
+            };
+            spawn(1 + batches / 10);
+            let meter = Meter::start();
+            spawn(batches);
+            report.send(meter.stop(batches * TASKS)).expect("the root future waits");
+        });
+        let sample = sample.await.expect("the thread reports");
+        thread.join().expect("the thread does not panic");
+        sample
+    })
+}
