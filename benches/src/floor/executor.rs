@@ -12,7 +12,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -75,9 +75,10 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
     }));
 }
 
-/// How many tasks have not ended.
-pub fn live() -> usize {
-    current().live.get()
+/// Waits, in the root future, until every task has ended.
+pub async fn all_ended() {
+    let executor = current();
+    poll_fn(|_| if executor.live.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 /// The executor that this thread runs.
@@ -86,6 +87,13 @@ pub fn current() -> &'static Executor {
 }
 
 impl Executor {
+    fn one_less(&self) {
+        self.live.set(self.live.get() - 1);
+        if self.live.get() == 0 {
+            self.root_woken.set(true);
+        }
+    }
+
     fn pop(&self) -> Option<Rc<dyn Run>> {
         self.queue.borrow_mut().pop_front()
     }
@@ -112,7 +120,7 @@ impl<F: Future<Output = ()> + 'static> Run for Task<F> {
         let future = unsafe { Pin::new_unchecked(future) };
         if future.poll(&mut Context::from_waker(&waker)).is_ready() {
             *slot = None;
-            self.executor.live.set(self.executor.live.get() - 1);
+            self.executor.one_less();
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::meter::{Meter, Sample, pin};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Sends `batches` times `batch` boxed closures from a plain thread to a loop that sleeps in epoll, and waits for each batch.
-pub fn spawn_from_thread(batches: u64, batch: u64) -> Sample {
+/// Sends `batches` times `batch` boxed closures from a plain thread on `processor` to a loop that sleeps in epoll on the
+/// first one, and waits for each batch.
+pub fn spawn_from_thread(batches: u64, batch: u64, processor: usize) -> Sample {
     let bell = Arc::new(Bell::new());
     let jobs: Arc<Mutex<Vec<Job>>> = Arc::default();
     let stop = Arc::new(AtomicBool::new(false));
@@ -21,12 +22,12 @@ pub fn spawn_from_thread(batches: u64, batch: u64) -> Sample {
     let sender = thread::spawn({
         let (bell, jobs, stop) = (bell.clone(), jobs.clone(), stop.clone());
         move || {
-            pin(1);
+            pin(processor);
+            let left: &Left = Box::leak(Box::new(Left { jobs: AtomicU64::new(0), thread: thread::current() }));
             let send = |batches: u64| {
                 for _ in 0..batches {
-                    let left = Arc::new(Left { jobs: AtomicU64::new(batch), thread: thread::current() });
+                    left.jobs.store(batch, Ordering::Relaxed);
                     for _ in 0..batch {
-                        let left = left.clone();
                         jobs.lock().unwrap().push(Box::new(move || left.one_less()));
                         bell.ring();
                     }
@@ -57,8 +58,9 @@ pub fn spawn_from_thread(batches: u64, batch: u64) -> Sample {
     sender.join().expect("the sender does not panic")
 }
 
-/// Hands a turn to and fro between a plain thread and a loop that sleeps in epoll, `trips` times there and back.
-pub fn ping_pong(trips: u64) -> Sample {
+/// Hands a turn to and fro between a plain thread on `processor` and a loop that sleeps in epoll on the first one, `trips`
+/// times there and back.
+pub fn ping_pong(trips: u64, processor: usize) -> Sample {
     let bell = Arc::new(Bell::new());
     let turn = Arc::new(AtomicU64::new(0));
     let warm_up = 1 + trips / 10;
@@ -67,7 +69,7 @@ pub fn ping_pong(trips: u64) -> Sample {
     let thread = thread::spawn({
         let (bell, turn) = (bell.clone(), turn.clone());
         move || {
-            pin(1);
+            pin(processor);
             let run = |trips: u64| {
                 for _ in 0..trips {
                     let before = turn.fetch_add(1, Ordering::SeqCst);

@@ -125,16 +125,16 @@ macro_rules! cases {
 /// All cases, those of a scenario side by side.
 pub fn roster() -> Vec<Case> {
     let mut cases: Vec<Case> = cases! {
-        Floor: spawn::cases wake::cases time::cases;
-        Tokio: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases;
-        Smol: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases;
-        SmolExecutor: spawn::cases spawn::remote wake::cases wake::threads memory::cases;
+        Floor: spawn::cases wake::cases time::cases memory::cases;
+        Tokio: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
+        Smol: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
+        SmolExecutor: spawn::cases spawn::remote wake::cases wake::threads memory::cases memory::idle;
         StaticLocalExecutor: spawn::cases wake::cases wake::threads;
         StaticExecutor: spawn::cases spawn::remote wake::cases wake::threads;
-        Monoio: spawn::cases wake::cases time::cases tcp::cases memory::cases;
+        Monoio: spawn::cases wake::cases time::cases tcp::cases memory::cases memory::idle;
         MonoioEpoll: tcp::cases;
-        Glommio: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases;
-        Compio: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases;
+        Glommio: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
+        Compio: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
     };
     cases.extend(spawn::floor());
     cases.extend(wake::floor());
@@ -143,7 +143,7 @@ pub fn roster() -> Vec<Case> {
     {
         use crate::subject::Rt;
         cases.extend::<Vec<Case>>(cases! {
-            Rt: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases;
+            Rt: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
         });
     }
     let columns = [FLOOR, OURS];

@@ -1,6 +1,5 @@
 //! Making tasks.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Thread};
 
@@ -14,7 +13,7 @@ use crate::subject::{Remote, Subject};
 const TASKS: u64 = 1_000;
 
 /// The scenarios of this theme.
-pub const ALL: &[&Scenario] = &[&JOIN, &CHAIN, &REMOTE];
+pub const ALL: &[&Scenario] = &[&JOIN, &CHAIN, &REMOTE, &REMOTE_APART];
 
 /// A burst of tasks that do nothing, each joined.
 pub static JOIN: Scenario = Scenario {
@@ -34,13 +33,20 @@ pub static CHAIN: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-/// A plain thread spawns bursts of 1,000 onto the runtime and waits for each burst.
+/// A plain thread spawns bursts of 1,000 onto the runtime, on the same processor, and waits for each burst.
 pub static REMOTE: Scenario = Scenario {
     name: "spawn-remote",
     title: "spawn from a plain thread",
     batches: 50,
     targets: &[Target::Share("tokio", 1. / 3.)],
     ..Scenario::DEFAULT
+};
+
+/// The same on two processors, which costs all of them the way of the cache lines, and a hypervisor's interrupts.
+pub static REMOTE_APART: Scenario = Scenario {
+    name: "spawn-remote-apart",
+    title: "the same, thread on another processor",
+    ..REMOTE
 };
 
 /// What every subject does.
@@ -50,13 +56,19 @@ pub fn cases<S: Subject>() -> Vec<Case> {
 
 /// What needs a handle that threads may have.
 pub fn remote<S: Remote>() -> Vec<Case> {
-    vec![Case::new::<S>(&REMOTE, Work::MeasureTwoThreads(spawn_remotely::<S>))]
+    vec![
+        Case::new::<S>(&REMOTE, Work::MeasureTwoThreads(spawn_remotely::<S, 0>)),
+        Case::new::<S>(&REMOTE_APART, Work::MeasureTwoThreads(spawn_remotely::<S, 1>)),
+    ]
 }
 
 /// The floors that are no executor.
 pub fn floor() -> Vec<Case> {
-    let run = |batches| floor::remote::spawn_from_thread(batches, TASKS);
-    vec![Case { scenario: &REMOTE, subject: FLOOR, unavailable: || None, work: Work::MeasureTwoThreads(run) }]
+    let case = |scenario, work| Case { scenario, subject: FLOOR, unavailable: || None, work };
+    vec![
+        case(&REMOTE, Work::MeasureTwoThreads(|batches| floor::remote::spawn_from_thread(batches, TASKS, 0))),
+        case(&REMOTE_APART, Work::MeasureTwoThreads(|batches| floor::remote::spawn_from_thread(batches, TASKS, 1))),
+    ]
 }
 
 fn join<S: Subject>(batches: u64) -> Sample {
@@ -89,7 +101,7 @@ fn chain<S: Subject>(batches: u64) -> Sample {
     }))
 }
 
-fn spawn_remotely<S: Remote>(batches: u64) -> Sample {
+fn spawn_remotely<S: Remote, const PROCESSOR: usize>(batches: u64) -> Sample {
     struct Left {
         tasks: AtomicU64,
         thread: Thread,
@@ -100,12 +112,13 @@ fn spawn_remotely<S: Remote>(batches: u64) -> Sample {
         let spawner = S::spawner();
         let (report, sample) = oneshot::channel();
         let thread = thread::spawn(move || {
-            pin(1);
+            pin(PROCESSOR);
+            // Leaked, so that no reference count goes to and fro between the threads.
+            let left: &Left = Box::leak(Box::new(Left { tasks: AtomicU64::new(0), thread: thread::current() }));
             let spawn = |batches| {
                 for _ in 0..batches {
-                    let left = Arc::new(Left { tasks: AtomicU64::new(TASKS), thread: thread::current() });
+                    left.tasks.store(TASKS, Ordering::Relaxed);
                     for _ in 0..TASKS {
-                        let left = left.clone();
                         S::spawn_remotely(&spawner, async move {
                             if left.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
                                 left.thread.unpark();

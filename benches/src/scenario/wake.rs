@@ -15,7 +15,7 @@ use crate::meter::{Meter, Sample, measure, pin};
 use crate::subject::{Subject, ThreadSafeWakers};
 
 /// The scenarios of this theme.
-pub const ALL: &[&Scenario] = &[&PAIRS, &YIELD, &RING, &THREAD];
+pub const ALL: &[&Scenario] = &[&PAIRS, &YIELD, &RING, &THREAD, &THREAD_APART];
 
 /// Two tasks per operation, which send each other one message each.
 pub static PAIRS: Scenario = Scenario {
@@ -44,11 +44,20 @@ pub static RING: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-/// A turn goes to and fro between a plain thread that parks and a task whose runtime sleeps in its poller.
+/// A turn goes to and fro between a plain thread that parks and a task whose runtime sleeps in its poller, both on one
+/// processor: what is left is two switches, a system call to wake either side, and the runtime's own share.
 pub static THREAD: Scenario = Scenario {
     name: "wake-thread",
     title: "thread and task ping-pong through the poller",
-    batches: 5_000,
+    batches: 10_000,
+    ..Scenario::DEFAULT
+};
+
+/// The same on two processors: most of it is the kernel waking a processor that sleeps.
+pub static THREAD_APART: Scenario = Scenario {
+    name: "wake-thread-apart",
+    title: "the same, thread on another processor",
+    batches: 1_000,
     targets: &[Target::Share(FLOOR, 1.)],
     ..Scenario::DEFAULT
 };
@@ -64,13 +73,19 @@ pub fn cases<S: Subject>() -> Vec<Case> {
 
 /// What needs wakers that work on other threads.
 pub fn threads<S: ThreadSafeWakers>() -> Vec<Case> {
-    vec![Case::new::<S>(&THREAD, Work::MeasureTwoThreads(with_thread::<S>))]
+    vec![
+        Case::new::<S>(&THREAD, Work::MeasureTwoThreads(with_thread::<S, 0>)),
+        Case::new::<S>(&THREAD_APART, Work::MeasureTwoThreads(with_thread::<S, 1>)),
+    ]
 }
 
 /// The floors that are no executor.
 pub fn floor() -> Vec<Case> {
-    let work = Work::MeasureTwoThreads(floor::remote::ping_pong);
-    vec![Case { scenario: &THREAD, subject: FLOOR, unavailable: || None, work }]
+    let case = |scenario, work| Case { scenario, subject: FLOOR, unavailable: || None, work };
+    vec![
+        case(&THREAD, Work::MeasureTwoThreads(|trips| floor::remote::ping_pong(trips, 0))),
+        case(&THREAD_APART, Work::MeasureTwoThreads(|trips| floor::remote::ping_pong(trips, 1))),
+    ]
 }
 
 fn pairs<S: Subject>(batches: u64) -> Sample {
@@ -157,7 +172,7 @@ fn ring<S: Subject>(batches: u64) -> Sample {
     })
 }
 
-fn with_thread<S: ThreadSafeWakers>(trips: u64) -> Sample {
+fn with_thread<S: ThreadSafeWakers, const PROCESSOR: usize>(trips: u64) -> Sample {
     #[derive(Default)]
     struct Table {
         tasks_turn: AtomicBool,
@@ -172,7 +187,7 @@ fn with_thread<S: ThreadSafeWakers>(trips: u64) -> Sample {
         let thread = thread::spawn({
             let table = table.clone();
             move || {
-                pin(1);
+                pin(PROCESSOR);
                 let run = |trips| {
                     for _ in 0..trips {
                         table.tasks_turn.store(true, Ordering::Release);

@@ -25,10 +25,8 @@ impl Subject for Floor {
     }
 
     /// Waits for all tasks: the floor knows how many are live, not which.
-    async fn join((): ()) {
-        while executor::live() > 0 {
-            Self::yield_now().await;
-        }
+    fn join((): ()) -> impl Future<Output = ()> {
+        executor::all_ended()
     }
 
     fn detach((): ()) {}
