@@ -5,12 +5,17 @@ use std::net::{SocketAddr, TcpStream};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+
 use crate::scenario::tcp::Load;
 
 /// Bytes of a request, and of its answer.
 const REQUEST: usize = 64;
 /// Bytes that count as a request of the bulk load.
 const CHUNK: usize = 64 << 10;
+/// The receive buffer of the bulk load. Left to itself the kernel tunes it to the moment, and with megabytes under way the
+/// samples tell more about the processor's caches than about the server.
+const WINDOW: usize = 64 << 10;
 /// If nothing comes for so long, the server is stuck.
 const PATIENCE_MS: u16 = 20_000;
 
@@ -46,6 +51,7 @@ impl Generator {
             Load::Bulk { connections } => {
                 for _ in 0..connections {
                     let mut stream = generator.open()?;
+                    set_socket_recv_buffer_size(&stream, WINDOW)?;
                     stream.read_exact(&mut [0])?;
                     generator.keep(stream)?;
                 }

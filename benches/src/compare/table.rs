@@ -29,7 +29,9 @@ pub(super) fn render(machine: &Machine, rows: &[Row], absent: &[(String, String)
         }
     }
     let _ = writeln!(text, "{rule}");
-    text.push_str("median, wall: per operation. spread: inter-quartile range of the median. of rt, of floor: how many times\n");
+    text.push_str(
+        "median, wall: per operation. spread: inter-quartile range of the median. of rt, of floor: how many times\n",
+    );
     text.push_str("their median. others: processors that other processes kept busy meanwhile.\n");
     for (case, reason) in absent {
         let _ = writeln!(text, "not measured: {case}: {reason}");

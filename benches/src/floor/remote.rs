@@ -90,7 +90,7 @@ pub fn ping_pong(trips: u64, processor: usize) -> Sample {
             turn.fetch_add(1, Ordering::Release);
             thread.thread().unpark();
         } else {
-            bell.wait(|| turn.load(Ordering::SeqCst) % 2 == 0);
+            bell.wait(|| turn.load(Ordering::SeqCst).is_multiple_of(2));
         }
     }
     thread.join().expect("the thread does not panic")

@@ -14,7 +14,8 @@ use futures_util::task::AtomicWaker;
 
 use crate::meter::Sample;
 use crate::subject::{
-    Compio, Floor, Glommio, Monoio, MonoioEpoll, Smol, SmolExecutor, StaticExecutor, StaticLocalExecutor, Subject, Tokio,
+    Compio, Floor, Glommio, Monoio, MonoioEpoll, Smol, SmolExecutor, StaticExecutor, StaticLocalExecutor, Subject,
+    Tokio,
 };
 
 /// The name of the subject that the targets are for.

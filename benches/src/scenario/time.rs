@@ -102,8 +102,7 @@ fn sleeps<S: Timers>(batches: u64) -> Sample {
     S::block_on(async move {
         let mut tasks = Vec::with_capacity(SLEEPS as usize);
         measure(batches, SLEEPS, async || {
-            // 7,919 is prime: the deadlines come in no order, each microsecond once.
-            tasks.extend((0..SLEEPS).map(|index| S::spawn_sleeping::<0>(1 + index * 7_919 % SLEEPS)));
+            tasks.extend((1..=SLEEPS).map(S::spawn_sleeping::<0>));
             for task in tasks.drain(..) {
                 S::join(task).await;
             }

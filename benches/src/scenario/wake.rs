@@ -144,8 +144,7 @@ fn ring<S: Subject>(batches: u64) -> Sample {
     S::block_on(async move {
         let mut tasks = Vec::with_capacity(TASKS as usize);
         measure(batches, HOPS, async || {
-            let ring =
-                Arc::new(Ring { turn: AtomicU64::new(0), wakers: std::array::from_fn(|_| AtomicWaker::new()) });
+            let ring = Arc::new(Ring { turn: AtomicU64::new(0), wakers: std::array::from_fn(|_| AtomicWaker::new()) });
             tasks.extend((0..TASKS).map(|mine| {
                 let ring = ring.clone();
                 S::spawn(async move {
