@@ -9,7 +9,7 @@ use rt_benches::meter::Sample;
 use rt_benches::scenario::{Case, Scenario, Work, roster};
 
 /// The settings of all themes: few samples, for there are many alternatives.
-pub fn criterion() -> Criterion {
+pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(100))
@@ -18,7 +18,7 @@ pub fn criterion() -> Criterion {
 }
 
 /// Benchmarks the scenarios of a theme that can be timed in this process or from outside.
-pub fn theme(criterion: &mut Criterion, scenarios: &[&Scenario]) {
+pub(crate) fn theme(criterion: &mut Criterion, scenarios: &[&Scenario]) {
     for scenario in scenarios {
         let mut group = criterion.benchmark_group(scenario.name);
         for case in roster().iter().filter(|case| case.scenario.name == scenario.name) {
