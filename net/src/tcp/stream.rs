@@ -350,6 +350,9 @@ impl TcpStream {
     }
 
     /// Two halves that borrow the stream, for reading and writing at the same time in one task.
+    ///
+    /// Where futures' `AsyncReadExt` is in scope, `stream.split()` is that trait's method, whose halves own the stream behind a
+    /// lock: write `TcpStream::split(&mut stream)` for these.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::split(self)
     }

@@ -6,5 +6,7 @@ pub(crate) mod readiness;
 pub(crate) mod ready;
 pub(crate) mod registry;
 
+#[cfg(all(test, unix, not(loom)))]
+mod driver_checks;
 #[cfg(test)]
 mod readiness_checks;
