@@ -37,22 +37,21 @@ pub mod coop {
     }
 }
 
-struct Bell(Arc<DriverHandle>, std::sync::atomic::AtomicBool);
+struct Bell(Arc<DriverHandle>, std::sync::atomic::AtomicBool, std::sync::atomic::AtomicBool);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        if !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
+        self.1.store(true, std::sync::atomic::Ordering::SeqCst);
+        if self.2.swap(false, std::sync::atomic::Ordering::SeqCst) {
             self.0.wake();
         }
     }
 }
 
-struct Local(std::sync::atomic::AtomicBool);
-
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut driver = MioDriver::new().unwrap();
     let before = HANDLE.replace(Some(Arc::new(Handle(driver.handle().clone()))));
-    let bell = Arc::new(Bell(driver.handle().clone(), true.into()));
+    let bell = Arc::new(Bell(driver.handle().clone(), true.into(), false.into()));
     let waker = Waker::from(bell.clone());
     let mut future = Box::pin(future);
     let mut woken = Vec::new();
@@ -63,7 +62,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             }
             continue;
         }
-        driver.wait(None, &mut woken).unwrap();
+        bell.2.store(true, std::sync::atomic::Ordering::SeqCst);
+        if !bell.1.load(std::sync::atomic::Ordering::SeqCst) {
+            driver.wait(None, &mut woken).unwrap();
+        }
+        bell.2.store(false, std::sync::atomic::Ordering::SeqCst);
         // Woken by the driver's own thread: no ring is needed.
         for waker in woken.drain(..) {
             waker.wake();
@@ -99,7 +102,9 @@ pub mod task {
                 shared.0 = Some(result);
                 shared.1.take()
             };
-            waker.map(Waker::wake);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         });
         std::future::poll_fn(|cx| {
             let mut shared = shared.lock().unwrap();

@@ -35,7 +35,8 @@ fn event(readiness: &Readiness, ready: Ready) {
     woken.into_iter().for_each(Waker::wake);
 }
 
-/// Seen failing when `poll` looks only before it takes the lock, and when `mark` takes the wakers before it sets the word.
+/// Seen failing when `poll` looks only before it takes the lock, and when `mark` takes the wakers before it sets
+/// the word, outside of the lock.
 #[test]
 fn mark_against_poll() {
     check(|| {
@@ -51,7 +52,7 @@ fn mark_against_poll() {
     });
 }
 
-/// Seen failing when `clear` does not look at the tick.
+/// Seen failing when `clear` uses up the tick of the moment instead of the one that was observed.
 #[test]
 fn late_clear_against_mark() {
     check(|| {
@@ -70,8 +71,8 @@ fn late_clear_against_mark() {
 
 /// A reader in earnest: it reads until nothing is there, clears, and waits. Whatever comes is read, or the reader is told of it.
 ///
-/// Seen failing when `mark` is `Relaxed` (the reader sees the mark, not the byte, and clears for good), when `observe` is, and when
-/// `clear` does not look at the tick.
+/// Seen failing when the store of `next_tick` is `Relaxed` (the reader sees the mark, not the byte, and clears for good), when the
+/// load of `observe` is, and when `clear` uses up the tick of the moment.
 #[test]
 fn mark_against_read_and_clear() {
     check(|| {
@@ -203,14 +204,31 @@ mod plain {
     }
 
     #[test]
-    fn tick_that_wraps_leaves_the_bits_alone() {
+    fn event_of_one_direction_does_not_bring_back_the_other() {
         let readiness = readiness();
+        event(&readiness, Ready::READABLE | Ready::WRITABLE);
+        let observed = readiness.observe(Interest::WRITABLE).unwrap();
+        readiness.clear(observed, Ready::WRITABLE);
+        assert!(readiness.observe(Interest::WRITABLE).is_none());
+        assert!(readiness.observe(Interest::READABLE).is_some());
+        event(&readiness, Ready::READABLE);
+        assert!(readiness.observe(Interest::WRITABLE).is_none());
         event(&readiness, Ready::WRITABLE);
-        for _ in 0..(1 << 24) {
-            readiness.mark(Ready::EMPTY, &mut Vec::new());
-        }
-        assert_eq!(readiness.observe(Interest::WRITABLE).unwrap().ready, Ready::WRITABLE);
-        assert!(readiness.observe(Interest::READABLE).is_none());
+        assert!(readiness.observe(Interest::WRITABLE).is_some());
+    }
+
+    #[test]
+    fn urgent_data_is_taken_back_when_it_was_observed_last() {
+        let readiness = readiness();
+        event(&readiness, Ready::READABLE | Ready::PRIORITY);
+        let observed = readiness.observe(Interest::READABLE).unwrap();
+        assert_eq!(observed.ready, Ready::READABLE | Ready::PRIORITY);
+        event(&readiness, Ready::READABLE);
+        readiness.clear(observed, Ready::PRIORITY);
+        let observed = readiness.observe(Interest::READABLE).unwrap();
+        assert!(observed.ready.is_priority(), "an event came since");
+        readiness.clear(observed, Ready::PRIORITY);
+        assert_eq!(readiness.observe(Interest::READABLE).unwrap().ready, Ready::READABLE);
     }
 }
 
