@@ -54,7 +54,7 @@ async fn paused<F: Future>(accepting: F, before: Rlimit) -> F::Output {
     let output = poll_fn(|cx| {
         polls += 1;
         if polls == 7 {
-            setrlimit(Resource::Nofile, before.clone()).unwrap();
+            setrlimit(Resource::Nofile, before).unwrap();
         }
         let polled = accepting.as_mut().poll(cx);
         assert!(polls >= 7 || polled.is_pending(), "accepted or failed without a descriptor");

@@ -52,7 +52,7 @@ fn mark_against_poll() {
     });
 }
 
-/// Seen failing when `clear` uses up the tick of the moment instead of the one that was observed.
+/// Seen failing when `clear` takes the bit out of the word, whatever the tick.
 #[test]
 fn late_clear_against_mark() {
     check(|| {
@@ -72,7 +72,7 @@ fn late_clear_against_mark() {
 /// A reader in earnest: it reads until nothing is there, clears, and waits. Whatever comes is read, or the reader is told of it.
 ///
 /// Seen failing when the store of `next_tick` is `Relaxed` (the reader sees the mark, not the byte, and clears for good), when the
-/// load of `observe` is, and when `clear` uses up the tick of the moment.
+/// load of `observe` is, and when `clear` uses up the tick of the moment instead of the one that was observed.
 #[test]
 fn mark_against_read_and_clear() {
     check(|| {
