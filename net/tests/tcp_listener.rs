@@ -211,6 +211,23 @@ fn names() {
     });
 }
 
+/// After some of them the listener asks whether there are more, after others it does not: none is left behind.
+#[test]
+fn bursts_of_every_size() {
+    block_on(async {
+        let listener = listener().await;
+        let address = listener.local_addr().unwrap();
+        for size in 1..20 {
+            let mut clients: Vec<_> = (0..size).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+            for client in &clients {
+                assert_eq!(listener.accept().await.unwrap().1, client.local_addr().unwrap());
+            }
+            assert_eq!(listener.try_accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            clients.clear();
+        }
+    });
+}
+
 async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
