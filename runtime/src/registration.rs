@@ -200,6 +200,7 @@ impl Drop for Wait<'_> {
     }
 }
 
+#[inline]
 fn alive(observed: Observed) -> io::Result<Observed> {
     if observed.abandoned { Err(gone()) } else { Ok(observed) }
 }

@@ -12,6 +12,8 @@ pub(crate) mod registry;
 mod remote;
 mod wheel;
 
+#[cfg(all(test, unix, not(loom)))]
+mod driver_checks;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
