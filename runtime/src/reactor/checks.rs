@@ -126,7 +126,7 @@ impl Inside {
 }
 
 /// A timer that is armed remotely is heard of by an owner that is about to sleep, and wakes. Broken: the bell rung before the
-/// request is pushed (deadlock); `serve` clearing `pending` after it took the queue (deadlock).
+/// request is pushed (deadlock); `post` raising `pending` before it takes the lock (deadlock).
 #[test]
 fn arm_against_sleep() {
     model(|| {
@@ -191,8 +191,8 @@ fn cancel_against_fire() {
     });
 }
 
-/// A cancel by key of a timer that the owner armed itself really takes the entry out, or comes too late. Broken: `serve` forgetting
-/// what it took when it finds the flag down (the entry is left).
+/// A cancel by key of a timer that the owner armed itself really takes the entry out, or comes too late. Broken: `serve` lowering
+/// `pending` after it has let go of the queue (the entry is left).
 #[test]
 fn cancel_by_key_against_serve() {
     model(|| {

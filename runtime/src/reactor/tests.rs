@@ -47,6 +47,21 @@ fn a_blocking_turn_waits_until_the_deadline() {
 }
 
 #[test]
+fn a_wheel_that_was_unused_for_long_waits_once() {
+    let world = World::paused();
+    let flag = Flag::new();
+    let now = world.reactor.now() + Duration::from_secs(100_000);
+    world.reactor.clock().advance_to(now);
+    world.reactor.clock().resume().unwrap();
+    world.reactor.arm(now + SECOND * 3600, &flag.waker());
+    world.handle().wake();
+    world.reactor.turn(Wait::Block);
+    assert!(!flag.take());
+    let waits = waits(&world);
+    assert!(waits.len() == 1 && waits[0] > Some(SECOND), "{waits:?}");
+}
+
+#[test]
 fn a_deadline_in_the_past_fires_in_the_next_turn() {
     let world = World::real();
     let flag = Flag::new();
