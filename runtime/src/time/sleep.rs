@@ -257,28 +257,29 @@ impl Sleep {
     /// Takes the timer out of wherever it is.
     #[inline]
     fn disarm(&mut self) {
+        if let Armed::Here { reactor, key } = self.armed {
+            let here = on_reactor(reactor, |reactor| drop(reactor.cancel(key)));
+            if here.is_some() {
+                self.armed = Armed::No;
+                return;
+            }
+        }
         if !matches!(self.armed, Armed::No) {
-            self.take_out();
+            self.disarm_remote();
         }
     }
 
-    fn take_out(&mut self) {
-        match mem::take(&mut self.armed) {
-            Armed::No => {}
-            Armed::Here { reactor, key } => {
-                if on_reactor(reactor, |reactor| drop(reactor.cancel(key))).is_none()
-                    && let Some(handle) = Handle::find(reactor)
-                {
-                    handle.cancel_timer(key);
-                }
-            }
-            Armed::Remote(timer) => {
-                if let Some(key) = timer.cancel().key
-                    && let Some(handle) = Handle::find(self.home)
-                {
-                    handle.cancel_timer(key);
-                }
-            }
+    #[cold]
+    fn disarm_remote(&mut self) {
+        let (reactor, key) = match mem::take(&mut self.armed) {
+            Armed::No => return,
+            Armed::Here { reactor, key } => (reactor, Some(key)),
+            Armed::Remote(timer) => (self.home, timer.cancel().key),
+        };
+        if let Some(key) = key
+            && let Some(handle) = Handle::find(reactor)
+        {
+            handle.cancel_timer(key);
         }
     }
 
