@@ -5,15 +5,17 @@
 pub(crate) mod clock;
 pub(crate) mod driver;
 mod handle;
+pub(crate) mod mio;
+pub(crate) mod readiness;
+pub(crate) mod ready;
+pub(crate) mod registry;
 mod remote;
 mod wheel;
 
 #[cfg(test)]
 mod checks;
-#[cfg(all(test, not(loom)))]
-pub(crate) mod testing;
-#[cfg(all(test, not(loom)))]
-mod tests;
+#[cfg(test)]
+mod readiness_checks;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -64,6 +66,15 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
+    /// A reactor over the operating system's poller.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it has no descriptors left.
+    pub(crate) fn with_system_driver(start_paused: bool) -> io::Result<Self> {
+        Ok(Self::new(Box::new(mio::MioDriver::new()?), Arc::new(Clock::new(start_paused))))
+    }
+
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
         let seen = Cell::new(clock.now());
         let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));

@@ -1,0 +1,221 @@
+//! A counted reference to a task, and the choice that every operation begins with: are we the owner, or remote?
+//!
+//! # Invariants
+//!
+//! - **R1** A `TaskRef` is one of the references that the cell counts, on either side; it keeps the cell alive (C1).
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr::NonNull;
+use std::task::{Poll, Waker};
+
+use super::cell::Header;
+use super::core::{CURRENT, Core, pay};
+use super::shared::{Owed, Request};
+use super::{Id, JoinFailure};
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: a reference may be used from any thread: the owner's side is chosen only where this thread drives the home, and the
+// output is reached only through the unsafe functions below.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// Takes over one reference.
+    ///
+    /// # Safety
+    ///
+    /// - R1: the reference is counted, and nobody else gives it back.
+    #[inline]
+    pub(super) unsafe fn from_raw(cell: NonNull<Header>) -> Self {
+        Self(cell)
+    }
+
+    /// Gives the reference out of hand, still counted.
+    #[inline]
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        mem::ManuallyDrop::new(self).0
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: R1.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Calls `f` if this thread is the owner.
+    #[inline(always)]
+    fn as_owner<R>(&self, f: impl FnOnce(&Core) -> R) -> Option<R> {
+        CURRENT.with(|core| core.filter(|core| core.owns(self.header())).map(f))
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.header().id()
+    }
+
+    /// Schedules the task.
+    #[inline]
+    pub(crate) fn wake_by_ref(&self) {
+        let header = self.header();
+        if self.as_owner(|core| core.wake(header)).is_none() {
+            pay(header.word.request(Request::Wake), self.0);
+        }
+    }
+
+    /// Schedules the task and gives the reference back.
+    #[inline]
+    pub(crate) fn wake(self) {
+        let header = self.header();
+        let owned = self.as_owner(|core| {
+            core.wake(header);
+            core.drop_reference(self.0);
+        });
+        let cell = self.into_raw();
+        if owned.is_none() {
+            // SAFETY: the reference lives on until the step itself gives it back.
+            pay(unsafe { cell.as_ref() }.word.wake_by_value(), cell);
+        }
+    }
+
+    /// Asks for the task to be cancelled.
+    pub(crate) fn abort(&self) {
+        let header = self.header();
+        let owned = self.as_owner(|core| {
+            if !header.owner.is_done() {
+                header.owner.cancel();
+                core.wake(header);
+            }
+        });
+        if owned.is_none() {
+            pay(header.word.request(Request::Abort), self.0);
+        }
+    }
+
+    /// Whether the output is there (or was taken).
+    pub(crate) fn is_finished(&self) -> bool {
+        self.header().is_output_ready()
+    }
+
+    /// The output, or pending with `waker` left behind.
+    ///
+    /// # Safety
+    ///
+    /// - C3: the caller is the join handle; `T` is the output of the task's future.
+    ///
+    /// # Panics
+    ///
+    /// If the output was taken before.
+    #[inline]
+    pub(super) unsafe fn poll_join<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
+        let header = self.header();
+        let owned = self.as_owner(|_| {
+            if header.owner.is_done() {
+                return true;
+            }
+            let old = header.local_join.take();
+            let kept = old.as_ref().is_some_and(|old| old.will_wake(waker));
+            header.local_join.set(if kept { old } else { Some(waker.clone()) });
+            false
+        });
+        let ready = owned.unwrap_or_else(|| self.poll_join_remote(waker));
+        if !ready {
+            return Poll::Pending;
+        }
+        // SAFETY: the output is ready, and the rest is the caller's promise.
+        let output = unsafe { Header::take_output(self.0) };
+        Poll::Ready(output.expect("a JoinHandle was polled after it had completed"))
+    }
+
+    fn poll_join_remote(&self, waker: &Waker) -> bool {
+        let header = self.header();
+        if header.is_output_ready() {
+            return true;
+        }
+        header.remote_join().register(waker);
+        pay(header.word.request(Request::JoinWait), self.0);
+        // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step above
+        // has made that visible.
+        header.is_output_ready()
+    }
+
+    /// Gives the join handle's reference back, with the output if nobody took it.
+    ///
+    /// # Safety
+    ///
+    /// - C3, C4: the caller is the join handle, on a thread where the output may be dropped.
+    #[inline]
+    pub(super) unsafe fn drop_join(self) {
+        let header = self.header();
+        let cell = self.0;
+        let owned = self.as_owner(|core| {
+            header.owner.end_join_interest();
+            if header.owner.is_done() {
+                // SAFETY: `done` is set, so the output is the join handle's.
+                unsafe { Header::drop_output(cell) };
+            }
+            core.drop_reference(cell);
+        });
+        let cell = self.into_raw();
+        if owned.is_some() {
+            return;
+        }
+        // SAFETY: the reference lives on until the step itself gives it back.
+        let header = unsafe { cell.as_ref() };
+        let owed = if header.is_output_ready() {
+            // SAFETY: as above.
+            unsafe { Header::drop_output(cell) };
+            header.word.drop_remote()
+        } else {
+            header.word.join_gone()
+        };
+        pay(owed, cell);
+    }
+}
+
+/// The join handle's reference to a task whose output is a `T`, on its way into a [`JoinHandle`](super::JoinHandle).
+pub(crate) struct Spawned<T> {
+    pub(super) task: TaskRef,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Spawned<T> {
+    /// Takes over the join handle's reference.
+    ///
+    /// # Safety
+    ///
+    /// - R1; `T` is the output of the cell's future, and no other `Spawned` or `JoinHandle` of this cell exists.
+    #[inline]
+    pub(super) unsafe fn from_raw(cell: NonNull<Header>) -> Self {
+        Self { task: TaskRef(cell), output: PhantomData }
+    }
+
+    /// A waker of the task.
+    pub(crate) fn waker(&self) -> Waker {
+        self.task.clone().into_waker()
+    }
+}
+
+impl Clone for TaskRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        let header = self.header();
+        if self.as_owner(|_| header.owner.increment()).is_none() {
+            header.word.clone_remote();
+        }
+        Self(self.0)
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        if self.as_owner(|core| core.drop_reference(self.0)).is_none() {
+            let owed: Owed = self.header().word.drop_remote();
+            pay(owed, self.0);
+        }
+    }
+}
