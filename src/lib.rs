@@ -11,6 +11,7 @@ pub use rt_runtime::JoinHandle;
 #[doc(no_inline)]
 pub use rt_runtime::runtime::{Builder, Handle, Runtime};
 
+pub use rt_runtime::signal;
 pub use rt_runtime::time;
 
 /// Tasks: what [`spawn`] gives back, and what a task can do about itself.
@@ -23,6 +24,7 @@ pub mod task {
 
 /// Readiness of what the runtime does not know: descriptors and I/O objects of your own.
 pub mod io {
+    pub use rt_runtime::stdio::{Stdin, stdin};
     pub use rt_runtime::{Interest, Ready, Source};
 
     /// Descriptors of any kind.

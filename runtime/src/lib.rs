@@ -1,23 +1,30 @@
 //! Tasks, readiness and time: the executor and reactor of `rt`.
 
-#[cfg(unix)]
-mod async_fd;
-mod context;
+mod primitives;
+mod panics;
+mod scoped;
+#[cfg(test)]
+mod models;
+
+mod queue;
+mod task;
 mod coop;
+mod reactor;
 mod executor;
 mod handle;
-mod macros;
-mod primitives;
-mod queue;
-mod reactor;
-mod registration;
+mod context;
+
 pub mod runtime;
-mod scoped;
-mod source;
 mod spawn;
-mod task;
 mod task_local;
+mod macros;
 pub mod time;
+mod registration;
+mod source;
+#[cfg(unix)]
+mod async_fd;
+pub mod signal;
+pub mod stdio;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};

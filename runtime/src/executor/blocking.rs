@@ -9,7 +9,8 @@
 //! 1. A call that waits has a thread that will come for it: one that was woken, one that is being started, or, where
 //!    neither could be had, one of the busy ones. A thread looks at the waiting calls before it goes idle, and it
 //!    decides to leave and is counted out under one lock, so nobody relies on a thread that has left.
-//! 2. Who takes the closure out of a [`Call`](call::Call) runs or drops it: abort, shutdown and start cannot both have it.
+//! 2. Who takes the closure out of a [`Call`] runs or drops it: abort, shutdown and start cannot
+//!    both have it.
 //! 3. Nobody joins the threads: what runs for ever holds up neither shutdown nor exit.
 //! 4. No lock is held while a closure runs or is dropped, or while a waker is woken, cloned or dropped.
 
@@ -44,14 +45,18 @@ pub(crate) struct Config {
     /// Called on each thread after its last call, inside `inherit`.
     pub(crate) on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Runs a thread's whole life: calls what it is given exactly once, from within the runtime's context.
-    pub(crate) inherit: Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>,
+    pub(crate) inherit: Arc<Inherit>,
     /// Told while calls are out.
     pub(crate) hold: Arc<dyn Hold>,
 }
 
+/// See [`Config::inherit`].
+pub(crate) type Inherit = dyn Fn(&mut dyn FnMut()) + Send + Sync;
+
 /// What must stand still while a call is out (the virtual clock).
 ///
-/// `release` follows each `hold` exactly once, on any thread: after the joiner was woken, or after the closure was dropped unrun.
+/// `release` follows each `hold` exactly once, on any thread: after the joiner was woken, or after the
+/// closure was dropped unrun.
 pub(crate) trait Hold: Send + Sync {
     fn hold(&self);
     fn release(&self);
@@ -73,8 +78,8 @@ impl Config {
     }
 }
 
-/// A handle on the pool; clones share it. It works until [`shutdown`](Self::shutdown); dropping handles ends nothing but
-/// lets idle threads run out.
+/// A handle on the pool; clones share it. It works until [`shutdown`](Self::shutdown); dropping handles ends nothing
+/// but lets idle threads run out.
 #[derive(Clone)]
 pub(crate) struct BlockingPool {
     threads: Arc<Threads>,
@@ -107,7 +112,8 @@ impl BlockingPool {
         self.threads.close();
     }
 
-    /// As [`shutdown`](Self::shutdown), and waits until all threads have left, at most for `timeout`. Tells whether they have.
+    /// As [`shutdown`](Self::shutdown), and waits until all threads have left, at most for `timeout`. Tells whether
+    /// they have.
     ///
     /// Called on a pool thread it waits for its own caller, so it runs into the timeout.
     pub(crate) fn shutdown_timeout(&self, timeout: Duration) -> bool {

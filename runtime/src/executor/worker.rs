@@ -42,10 +42,6 @@ impl Worker {
         }
     }
 
-    pub(crate) fn core(&self) -> &Core {
-        &self.core
-    }
-
     pub(crate) fn reactor(&self) -> &Reactor {
         &self.reactor
     }

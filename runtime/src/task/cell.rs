@@ -15,7 +15,6 @@
 //!   destructor): all of them can come back.
 #![allow(unsafe_code)]
 
-use std::any::Any;
 use std::future::Future;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -29,6 +28,7 @@ use super::pool::Pool;
 use super::shared::SharedWord;
 use super::waker_slot::WakerSlot;
 use super::{Id, JoinFailure};
+use crate::panics::quietly;
 use crate::primitives::alloc::Layout;
 use crate::primitives::atomic::{AtomicU8, Ordering};
 use crate::primitives::{Cell, UnsafeCell};
@@ -317,7 +317,9 @@ unsafe fn finish<F: Future>(cell: &TaskCell<F>, mut output: Result<F::Output, Jo
         && let Err(payload) = catch_unwind(AssertUnwindSafe(drop_future))
     {
         match output {
-            Err(JoinFailure::Panicked(_)) => forget_payload(payload),
+            Err(JoinFailure::Panicked(_)) => {
+                quietly(|| drop(payload));
+            }
             _ => output = Err(JoinFailure::Panicked(payload)),
         }
     }
@@ -349,16 +351,4 @@ unsafe fn drop_output<F: Future>(header: NonNull<Header>) {
     // SAFETY: the caller's promise.
     unsafe { take_output::<F>(header, (&raw mut place).cast()) };
     quietly(|| drop(place));
-}
-
-/// Runs foreign code (a destructor, a waker) whose panic has nobody to go to: the panic hook has reported it.
-pub(super) fn quietly(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        forget_payload(payload);
-    }
-}
-
-/// The destructor of a panic's payload may panic itself; there is no end to that.
-fn forget_payload(payload: Box<dyn Any + Send>) {
-    mem::forget(payload);
 }

@@ -14,12 +14,13 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use super::cell::{self, Birth, Header, Meta, quietly};
+use super::cell::{self, Birth, Header, Meta};
 use super::home::{self, Home, HomeShared, List};
 use super::pool::Pool;
 use super::reference::Spawned;
 use super::shared::Owed;
 use super::waker::borrowed_waker;
+use crate::panics::quietly;
 use crate::primitives::Cell;
 use crate::queue::{Fifo, PushError};
 use crate::scoped::scoped_thread_local;
@@ -64,6 +65,7 @@ impl Core {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn home(&self) -> &Home {
         &self.home
     }
@@ -167,12 +169,6 @@ impl Core {
             self.queue.push(cell);
             Spawned::from_raw(cell)
         }
-    }
-
-    /// Whether a task is ready to run.
-    #[inline]
-    pub(crate) fn has_work(&self) -> bool {
-        !self.queue.is_empty()
     }
 
     /// Runs the oldest task that is ready; `false` if there is none.

@@ -61,11 +61,6 @@ impl Home {
         &self.shared
     }
 
-    /// Tasks that have not come to their end.
-    pub(crate) fn live_tasks(&self) -> usize {
-        self.cells.iter().filter(|cell| !cell.owner.is_retired()).count()
-    }
-
     pub(super) fn id(&self) -> *const HomeShared {
         Arc::as_ptr(&self.shared)
     }

@@ -77,7 +77,7 @@ impl OwnerHalf {
     pub(super) fn add(&self, references: isize) {
         let sum = isize::try_from(self.count.get()).ok().and_then(|count| count.checked_add(references));
         match sum.and_then(|sum| i32::try_from(sum).ok()) {
-            Some(sum) if sum <= TOO_MANY && sum >= -TOO_MANY => self.count.set(sum),
+            Some(sum) if (-TOO_MANY..=TOO_MANY).contains(&sum) => self.count.set(sum),
             _ => std::process::abort(),
         }
     }
@@ -170,10 +170,6 @@ impl OwnerHalf {
     #[inline]
     pub(super) fn is_done(&self) -> bool {
         self.is(DONE)
-    }
-
-    pub(super) fn is_retired(&self) -> bool {
-        self.is(RETIRED)
     }
 
     #[inline]

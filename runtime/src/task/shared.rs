@@ -98,7 +98,7 @@ impl SharedWord {
 
     /// One reference less.
     pub(super) fn drop_remote(&self) -> Owed {
-        self.step(|word| release(word), |word| word - ONE)
+        self.step(release, |word| word - ONE)
     }
 
     /// A request by someone who keeps the reference. Even a request that is already there is made again: only the step

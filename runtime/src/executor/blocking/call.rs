@@ -1,5 +1,5 @@
-//! One call: its closure, then its result, and who waits for it. One allocation, seen by the pool as [`Run`] and by the joiner as
-//! [`BlockingJoin`].
+//! One call: its closure, then its result, and who waits for it. One allocation, seen by the pool as [`Run`] and by the
+//! joiner as [`BlockingJoin`].
 //!
 //! ```text
 //! Waiting ──take_closure (run, cancel, abort, fail)──▶ Out ──finish──▶ Finished ──poll_join──▶ Joined
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::threads::Threads;
+use crate::panics::quietly;
 use crate::primitives::Mutex;
 use crate::primitives::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::task::{BlockingCall, BlockingJoin, JoinFailure};
@@ -197,19 +198,5 @@ where
             (result, state.joiner.take())
         };
         drop((result, joiner));
-    }
-}
-
-/// Calls `f`; a panic ends here, having been printed by the panic hook, and `None` tells of it.
-pub(super) fn quietly<T>(f: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            // A payload may panic when it is dropped, with one that does so too; that one is not dropped.
-            if let Err(nested) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                mem::forget(nested);
-            }
-            None
-        }
     }
 }

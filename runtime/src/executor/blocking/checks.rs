@@ -1,27 +1,16 @@
 //! Models of the pool: under `--cfg loom` every interleaving, otherwise one plain run of the same bodies.
 //!
-//! What a model observes goes through loom's atomics and cells, so that a lost call is a deadlock, one run twice a failed
-//! assertion, and a missing order a data race.
+//! What a model observes goes through loom's atomics and cells, so that a lost call is a deadlock, one run twice a
+//! failed assertion, and a missing order a data race.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{BlockingJoin, BlockingPool, Config, Hold};
+use crate::models::{explore, wait_for};
 use crate::primitives::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use crate::primitives::{Condvar, Mutex, thread};
+use crate::primitives::thread;
 use crate::task::JoinFailure;
-
-fn explore(model: impl Fn() + Sync + Send + 'static) {
-    #[cfg(loom)]
-    {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(3);
-        builder.check(model);
-    }
-    #[cfg(not(loom))]
-    model();
-}
 
 /// Counts what is out. A release without a hold wraps around, which the assertion at the end of a model sees.
 #[derive(Default)]
@@ -43,33 +32,8 @@ fn pool(max_threads: usize, keep_alive: Duration) -> (BlockingPool, Arc<Count>) 
     (BlockingPool::new(config), count)
 }
 
-/// A joiner that sleeps until it is woken; a wake that does not come is a deadlock.
-#[derive(Default)]
-struct Sleeper {
-    woken: Mutex<bool>,
-    bell: Condvar,
-}
-
-impl Wake for Sleeper {
-    fn wake(self: Arc<Self>) {
-        *self.woken.lock() = true;
-        self.bell.notify_one();
-    }
-}
-
 fn join<R>(call: &Arc<dyn BlockingJoin<R>>) -> Result<R, JoinFailure> {
-    let sleeper = Arc::new(Sleeper::default());
-    let waker = Waker::from(Arc::clone(&sleeper));
-    loop {
-        if let Poll::Ready(result) = call.poll_join(&mut Context::from_waker(&waker)) {
-            return result;
-        }
-        let mut woken = sleeper.woken.lock();
-        while !*woken {
-            woken = sleeper.bell.wait(woken);
-        }
-        *woken = false;
-    }
+    wait_for(|cx| call.poll_join(cx))
 }
 
 /// Waits until the threads have left, so that a model ends with none, and checks that nothing is held.
@@ -103,8 +67,8 @@ fn submit_against_park() {
 
 /// The time of an idle thread is up while a call is submitted: with a keep-alive of zero that is so at every point.
 ///
-/// Seen failing with the thread counted out in a critical section of its own, and with one that leaves without asking whether it
-/// was called.
+/// Seen failing with the thread counted out in a critical section of its own, and with one that leaves without asking
+/// whether it was called.
 #[test]
 fn submit_against_idle_timeout() {
     explore(|| {
@@ -118,8 +82,8 @@ fn submit_against_idle_timeout() {
 
 /// A call that is submitted while the pool shuts down runs once or is cancelled, and its joiner is told either way.
 ///
-/// Seen failing with the pool closed in a critical section after the one that takes the waiting calls, and a thread that leaves a
-/// closed pool without a last look at them.
+/// Seen failing with the pool closed in a critical section after the one that takes the waiting calls, and a thread
+/// that leaves a closed pool without a last look at them.
 #[test]
 fn submit_against_shutdown() {
     explore(|| {

@@ -1,11 +1,12 @@
 //! The threads of a pool: who is woken for a call, who is started, who leaves.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::Config;
-use super::call::{Run, quietly};
+use super::call::Run;
 use super::waiting::Waiting;
+use crate::panics::quietly;
 use crate::primitives::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::primitives::{Condvar, Mutex, MutexGuard, thread};
 
@@ -20,8 +21,6 @@ pub(super) struct Threads {
     state: Mutex<State>,
     /// Rung when the last thread has left.
     emptied: Condvar,
-    /// There is more than one processor.
-    may_watch: bool,
 }
 
 #[derive(Default)]
@@ -43,7 +42,8 @@ struct State {
 /// Where an idle thread waits.
 struct Seat {
     bell: Condvar,
-    /// False while the seat is in `State::watching` or `State::idle`. Written under the pool's lock; who reads it without takes the lock next.
+    /// False while the seat is in `State::watching` or `State::idle`. Written under the pool's lock; who reads it
+    /// without takes the lock next.
     called: AtomicBool,
 }
 
@@ -57,9 +57,7 @@ enum Then {
 
 impl Threads {
     pub(super) fn new(config: Config) -> Self {
-        let state = State::default();
-        let may_watch = std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
-        Self { config, state: Mutex::new(state), emptied: Condvar::new(), may_watch }
+        Self { config, state: Mutex::new(State::default()), emptied: Condvar::new() }
     }
 
     pub(super) fn submit(self: &Arc<Self>, call: Arc<dyn Run>) {
@@ -136,7 +134,8 @@ impl Threads {
             while let Some(call) = state.waiting.pop() {
                 drop(state);
                 call.run();
-                drop(call);
+                // If it is the last to know of the call, this drops a result that nobody has detached from.
+                quietly(|| drop(call));
                 state = self.state.lock();
             }
             let called;
@@ -155,7 +154,7 @@ impl Threads {
         seat: &Arc<Seat>,
     ) -> (MutexGuard<'a, State>, bool) {
         seat.called.store(false, Relaxed);
-        if self.may_watch && state.watching.is_none() {
+        if state.watching.is_none() && two_processors() {
             state.watching = Some(Arc::clone(seat));
             drop(state);
             seat.watch();
@@ -209,7 +208,8 @@ impl Threads {
 }
 
 impl Seat {
-    /// Looks out for a call for [`WATCH`], giving way to whoever wants the processor. In a model it does so for no time.
+    /// Looks out for a call for [`WATCH`], giving way to whoever wants the processor. In a model it does so for no
+    /// time.
     fn watch(&self) {
         let start = Instant::now();
         while !cfg!(loom) && !self.called.load(Relaxed) && start.elapsed() < WATCH {
@@ -274,6 +274,12 @@ impl Drop for Member {
         }
         self.threads.count_out_dead();
     }
+}
+
+/// Whether a thread that looks out takes the processor from nobody. Asked once: the answer costs several system calls.
+fn two_processors() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1))
 }
 
 /// Runs a user's hook. What it panics with has been printed by the panic hook, and ends here: the thread is needed.

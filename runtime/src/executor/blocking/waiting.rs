@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::call::Run;
 
-/// A queue whose entries keep their position. A removed entry leaves a gap of one pointer until the ends of the queue reach it.
+/// A queue whose entries keep their position. A removed entry leaves a gap of one pointer until the ends of the queue
+/// reach it.
 #[derive(Default)]
 pub(super) struct Waiting {
     /// The first and the last entry are never gaps.
