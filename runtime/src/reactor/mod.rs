@@ -16,6 +16,10 @@ mod wheel;
 mod checks;
 #[cfg(test)]
 mod readiness_checks;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod testing;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -190,7 +194,7 @@ impl Reactor {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn armed_timers(&self) -> usize {
         self.wheel.borrow().len()
     }
@@ -284,7 +288,7 @@ fn wake_all(woken: &mut Vec<Waker>) {
         }
     }
     let mut rest = Rest(woken.drain(..));
-    while let Some(waker) = rest.0.next() {
+    for waker in rest.0.by_ref() {
         waker.wake();
     }
 }

@@ -104,7 +104,7 @@ impl<T> Wheel<T> {
         self.len == 0
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -98,7 +98,7 @@ impl Sleep {
     #[inline]
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Self {
-        let (home, now) = match context::with_reactor(|reactor| (reactor.id(), reactor.now())) {
+        let (home, now) = match on_own_reactor(|reactor| (reactor.id(), reactor.now())) {
             Some(here) => here,
             None => entered(|handle| (handle.id(), handle.clock().now())),
         };
@@ -108,7 +108,7 @@ impl Sleep {
     #[inline]
     #[track_caller]
     pub(crate) fn until(deadline: Instant) -> Self {
-        let home = match context::with_reactor(Reactor::id) {
+        let home = match on_own_reactor(Reactor::id) {
             Some(here) => here,
             None => entered(Handle::id),
         };
@@ -311,6 +311,12 @@ impl Drop for Sleep {
 #[inline]
 fn on_reactor<R>(id: ReactorId, f: impl FnOnce(&Reactor) -> R) -> Option<R> {
     context::with_reactor(|reactor| (reactor.id() == id).then(|| f(reactor)))?
+}
+
+/// Calls `f` if this thread drives the runtime that it is in: another one may have been entered meanwhile.
+#[inline]
+pub(super) fn on_own_reactor<R>(f: impl FnOnce(&Reactor) -> R) -> Option<R> {
+    if context::has_entered() { None } else { context::with_reactor(f) }
 }
 
 /// Asks the runtime that this thread is in, without driving it.
