@@ -1,4 +1,4 @@
-//! A runtime whose clock, driver and turns are in the hands of the test.
+//! A runtime whose clock and turns are in the hands of the test.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::context;
-use crate::reactor::testing::{Script, scripted};
+use crate::reactor::testing::scripted;
 use crate::reactor::{Handle, Reactor, Wait};
 use crate::runtime::{Builder, Runtime};
 
 pub(crate) struct World {
     runtime: Runtime,
-    pub(crate) script: Arc<Script>,
 }
 
 impl World {
@@ -27,8 +26,8 @@ impl World {
     }
 
     fn new(start_paused: bool) -> Self {
-        let (reactor, script) = scripted(start_paused);
-        Self { runtime: Builder::new_current_thread().build_over(reactor), script }
+        let (reactor, _script) = scripted(start_paused);
+        Self { runtime: Builder::new_current_thread().build_over(reactor) }
     }
 
     pub(crate) fn handle(&self) -> Arc<Handle> {
