@@ -18,6 +18,10 @@ mod driver_checks;
 mod checks;
 #[cfg(test)]
 mod readiness_checks;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod testing;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -53,6 +57,7 @@ pub(crate) enum Wait {
 /// Events, deadlines, and the wakers that wait for them.
 pub(crate) struct Reactor {
     id: ReactorId,
+    clock: Arc<Clock>,
     handle: Arc<Handle>,
     driver: RefCell<Box<dyn Driver>>,
     wheel: RefCell<Wheel<Waker>>,
@@ -78,9 +83,10 @@ impl Reactor {
 
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
         let seen = Cell::new(clock.now());
-        let handle = Handle::new(clock, Arc::clone(driver.handle()));
+        let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
         Self {
             id: handle.id(),
+            clock,
             handle,
             driver: RefCell::new(driver),
             wheel: RefCell::new(Wheel::new()),
@@ -99,12 +105,12 @@ impl Reactor {
     pub(crate) fn turn(&self, how: Wait) {
         let mut woken = self.woken.take();
         self.serve_requests();
-        if self.clock().is_paused() {
+        if self.clock.is_paused() {
             self.turn_virtual(how, &mut woken);
         } else {
             let timeout = match how {
                 Wait::Poll => Some(Duration::ZERO),
-                Wait::Block => self.time_to_deadline(),
+                Wait::Block => self.time_to_deadline(&mut woken),
             };
             self.wait(timeout, &mut woken);
             self.fire(&mut woken);
@@ -126,13 +132,13 @@ impl Reactor {
 
     #[inline]
     pub(crate) fn clock(&self) -> &Clock {
-        self.handle.clock()
+        &self.clock
     }
 
     /// The time. Whatever is due by then counts as elapsed from now on, fired or not.
     #[inline]
     pub(crate) fn now(&self) -> Instant {
-        let now = self.clock().now();
+        let now = self.clock.now();
         self.seen.set(now);
         now
     }
@@ -148,11 +154,8 @@ impl Reactor {
     pub(crate) fn arm(&self, deadline: Instant, waker: &Waker) -> Key {
         // Cloned before anything is borrowed: that may run foreign code.
         let waker = waker.clone();
-        let mut wheel = self.wheel.borrow_mut();
-        if wheel.is_empty() {
-            wheel.skip_to(self.clock().nanos(self.seen.get()));
-        }
-        wheel.insert(self.clock().nanos(deadline), waker)
+        let deadline = self.clock.nanos(deadline);
+        self.wheel.borrow_mut().insert(deadline, waker)
     }
 
     /// Whom the timer wakes from now on. False if it is no longer armed.
@@ -171,7 +174,7 @@ impl Reactor {
 
     /// Gives the timer another deadline. False if it is no longer armed.
     pub(crate) fn reschedule(&self, key: Key, deadline: Instant) -> bool {
-        self.wheel.borrow_mut().reschedule(key, self.clock().nanos(deadline))
+        self.wheel.borrow_mut().reschedule(key, self.clock.nanos(deadline))
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
@@ -193,7 +196,7 @@ impl Reactor {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn armed_timers(&self) -> usize {
         self.wheel.borrow().len()
     }
@@ -206,10 +209,10 @@ impl Reactor {
             return;
         }
         let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
-        let moves = goal.is_some() || how == Wait::Block && !self.clock().is_held();
+        let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
         let deadline = if moves { self.exact_deadline() } else { None };
         match deadline.into_iter().chain(goal).min() {
-            Some(next) => self.clock().advance_to(next),
+            Some(next) => self.clock.advance_to(next),
             None if how == Wait::Block => self.wait(None, woken),
             None => {}
         }
@@ -239,26 +242,31 @@ impl Reactor {
     fn fire(&self, woken: &mut Vec<Waker>) {
         let mut wheel = self.wheel.borrow_mut();
         if !wheel.is_empty() {
-            wheel.advance(self.clock().nanos(self.now()), self.precision(), woken);
+            wheel.advance(self.clock.nanos(self.now()), self.precision(), woken);
             wheel.trim();
         } else if self.goal.get().is_some() {
             self.now();
         }
     }
 
-    /// How long nothing is due. None: for ever.
-    fn time_to_deadline(&self) -> Option<Duration> {
+    /// How long nothing is due. None: for ever. What is due already goes to `woken`.
+    fn time_to_deadline(&self, woken: &mut Vec<Waker>) -> Option<Duration> {
+        // The wheel has to know the time to tell what comes next: it may not have been used for hours.
+        self.fire(woken);
+        if !woken.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
-        Some(Duration::from_nanos(next.saturating_sub(self.clock().nanos(self.now()))))
+        Some(Duration::from_nanos(next.saturating_sub(self.clock.nanos(self.seen.get()))))
     }
 
     fn exact_deadline(&self) -> Option<Instant> {
         let next = self.wheel.borrow_mut().next_deadline(Precision::Exact)?;
-        Some(self.clock().instant(next))
+        Some(self.clock.instant(next))
     }
 
     fn precision(&self) -> Precision {
-        if self.clock().is_paused() { Precision::Exact } else { Precision::Tick }
+        if self.clock.is_paused() { Precision::Exact } else { Precision::Tick }
     }
 }
 

@@ -16,6 +16,8 @@
 //!   before anything can be put behind its entries lower down. So each list is in the order of insertion, and sorting it by
 //!   deadline with a stable sort gives the exact order: by deadline, then by insertion.
 
+use std::mem;
+
 const TICK_BITS: u32 = 16;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
@@ -62,7 +64,7 @@ pub(crate) struct Wheel<T> {
     /// The generation of the youngest entry.
     generation: u64,
     /// Kept for its capacity.
-    sorting: Vec<u32>,
+    sorting: Vec<(u64, u32)>,
 }
 
 /// A list of entries.
@@ -102,7 +104,7 @@ impl<T> Wheel<T> {
         self.len == 0
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -111,19 +113,19 @@ impl<T> Wheel<T> {
     #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, value: T) -> Key {
         self.generation += 1;
-        let stamp = self.generation << PLACE_BITS;
-        let entry = Entry { deadline, stamp, prev: NONE, next: NONE, value: Some(value) };
-        let index = self.vacant;
-        let index = if index == NONE {
-            self.grow(entry)
-        } else {
-            let place = &mut self.entries[index as usize];
-            self.vacant = place.next;
-            *place = entry;
-            index
+        let place = self.place(deadline);
+        let stamp = self.generation << PLACE_BITS | place as u64;
+        let entry = Entry { deadline, stamp, prev: self.slots[place].last, next: NONE, value: Some(value) };
+        let index = match self.entries.get_mut(self.vacant as usize) {
+            Some(free) => {
+                let index = mem::replace(&mut self.vacant, free.next);
+                *free = entry;
+                index
+            }
+            None => self.grow(entry),
         };
         self.len += 1;
-        self.link(index);
+        self.append(index, place, deadline);
         Key { index, generation: self.generation }
     }
 
@@ -185,13 +187,6 @@ impl<T> Wheel<T> {
         self.elapsed = self.elapsed.max(last);
     }
 
-    /// Tells an empty wheel the time, so that it need not walk through what passed since it was last used.
-    #[inline]
-    pub(crate) fn skip_to(&mut self, now: u64) {
-        debug_assert!(self.is_empty());
-        self.elapsed = self.elapsed.max(now >> TICK_BITS);
-    }
-
     /// Takes everything out, in no order.
     pub(crate) fn clear(&mut self, removed: &mut Vec<T>) {
         removed.extend(self.entries.drain(..).filter_map(|entry| entry.value));
@@ -226,8 +221,8 @@ impl<T> Wheel<T> {
         let mut index = self.slots[place].first;
         self.slots[place] = Slot { first: NONE, last: NONE };
         self.occupied[place / SLOTS] &= !(1 << (place % SLOTS));
-        while index != NONE {
-            let next = self.entries[index as usize].next;
+        while let Some(entry) = self.entries.get(index as usize) {
+            let next = entry.next;
             self.link(index);
             index = next;
         }
@@ -254,16 +249,16 @@ impl<T> Wheel<T> {
         if self.unsorted & 1 << slot == 0 {
             return;
         }
-        let mut order = std::mem::take(&mut self.sorting);
+        let mut order = mem::take(&mut self.sorting);
         let mut index = self.slots[slot].first;
-        while index != NONE {
-            order.push(index);
-            index = self.entries[index as usize].next;
+        while let Some(entry) = self.entries.get(index as usize) {
+            order.push((entry.deadline, index));
+            index = entry.next;
         }
-        order.sort_by_key(|&index| self.entries[index as usize].deadline);
+        order.sort_by_key(|&(deadline, _)| deadline);
         self.slots[slot] = Slot { first: NONE, last: NONE };
         self.unsorted &= !(1 << slot);
-        for index in order.drain(..) {
+        for (_, index) in order.drain(..) {
             self.push_back(index, slot);
         }
         self.sorting = order;
@@ -275,34 +270,48 @@ impl<T> Wheel<T> {
         std::iter::successors(first, |entry| self.entries.get(entry.next as usize)).map(|entry| entry.deadline)
     }
 
-    /// Puts an entry where its deadline belongs.
+    /// Where this deadline belongs: level and slot.
     #[inline]
-    fn link(&mut self, index: u32) {
-        let tick = tick(self.entries[index as usize].deadline).max(self.elapsed);
+    fn place(&self, deadline: u64) -> usize {
+        let tick = tick(deadline).max(self.elapsed);
         let differs = (tick ^ self.elapsed) | (SLOTS as u64 - 1);
         let level = (u64::BITS - 1 - differs.leading_zeros()) / SLOT_BITS;
         let slot = (tick >> (SLOT_BITS * level)) as usize % SLOTS;
-        self.push_back(index, level as usize * SLOTS + slot);
+        level as usize % LEVELS * SLOTS + slot
     }
 
-    #[inline]
+    /// Links an entry where its deadline belongs.
+    fn link(&mut self, index: u32) {
+        let deadline = self.entries[index as usize].deadline;
+        let place = self.place(deadline);
+        self.push_back(index, place);
+    }
+
     fn push_back(&mut self, index: u32, place: usize) {
-        let (level, bit) = (place / SLOTS, 1 << (place % SLOTS));
         let last = self.slots[place].last;
         let entry = &mut self.entries[index as usize];
         entry.stamp = entry.stamp >> PLACE_BITS << PLACE_BITS | place as u64;
         entry.prev = last;
         entry.next = NONE;
         let deadline = entry.deadline;
-        self.slots[place].last = index;
-        if last == NONE {
-            self.slots[place].first = index;
-            self.occupied[level] |= bit;
-        } else {
-            let before = &mut self.entries[last as usize];
-            before.next = index;
-            if level == 0 && before.deadline > deadline {
-                self.unsorted |= bit;
+        self.append(index, place, deadline);
+    }
+
+    /// Makes an entry that points back to the last one of a list the last one.
+    #[inline]
+    fn append(&mut self, index: u32, place: usize, deadline: u64) {
+        let (level, bit) = (place / SLOTS, 1 << (place % SLOTS));
+        let last = mem::replace(&mut self.slots[place].last, index);
+        match self.entries.get_mut(last as usize) {
+            None => {
+                self.slots[place].first = index;
+                self.occupied[level] |= bit;
+            }
+            Some(before) => {
+                before.next = index;
+                if level == 0 && before.deadline > deadline {
+                    self.unsorted |= bit;
+                }
             }
         }
     }
@@ -312,13 +321,13 @@ impl<T> Wheel<T> {
         let entry = &self.entries[index as usize];
         let (prev, next) = (entry.prev, entry.next);
         let place = entry.stamp as usize % PLACES;
-        match prev {
-            NONE => self.slots[place].first = next,
-            _ => self.entries[prev as usize].next = next,
+        match self.entries.get_mut(prev as usize) {
+            None => self.slots[place].first = next,
+            Some(prev) => prev.next = next,
         }
-        match next {
-            NONE => self.slots[place].last = prev,
-            _ => self.entries[next as usize].prev = prev,
+        match self.entries.get_mut(next as usize) {
+            None => self.slots[place].last = prev,
+            Some(next) => next.prev = prev,
         }
         if prev == NONE && next == NONE {
             let bit = 1 << (place % SLOTS);
@@ -613,15 +622,6 @@ mod tests {
         assert_eq!(wheel.next_deadline(Precision::Exact), Some(u64::MAX));
         assert_eq!(wheel.remove(last), Some(1));
         assert_eq!(wheel.next_deadline(Precision::Exact), None);
-    }
-
-    #[test]
-    fn an_empty_wheel_skips_what_passed() {
-        let mut wheel = Wheel::new();
-        wheel.skip_to(1 << 50);
-        wheel.insert((1 << 50) + 3 * TICK, 1);
-        assert_ne!(wheel.occupied[0], 0, "near entries lie on the lowest level");
-        assert_eq!(advance(&mut wheel, (1 << 50) + 3 * TICK, Precision::Tick), [1]);
     }
 
     #[test]

@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use super::testing::{World, poll_with};
 use super::*;
-use crate::reactor::Wait;
-use crate::reactor::testing::{Flag, World, poll_with};
+use crate::reactor::testing::Flag;
+use crate::reactor::{Reactor, Wait};
 use crate::spawn::spawn_local;
 
 const MS: Duration = Duration::from_millis(1);
@@ -100,7 +101,7 @@ mod sleeping {
             let past = Instant::now() - SECOND;
             assert_eq!(poll_with(&mut sleep_until(past), Waker::noop()), Poll::Ready(()));
         });
-        assert_eq!(world.reactor.armed_timers(), 0);
+        assert_eq!(world.armed_timers(), 0);
     }
 
     #[test]
@@ -112,7 +113,7 @@ mod sleeping {
             assert_eq!(poll_with(&mut sleep, Waker::noop()), Poll::Pending);
             assert!(!sleep.is_elapsed());
         });
-        assert_eq!(world.reactor.armed_timers(), 0);
+        assert_eq!(world.armed_timers(), 0);
     }
 
     #[test]
@@ -141,7 +142,7 @@ mod sleeping {
         let world = World::paused();
         world.drive(|| {
             let sleep = sleep(SECOND);
-            assert_eq!(world.reactor.armed_timers(), 0);
+            assert_eq!(world.armed_timers(), 0);
             drop(sleep);
         });
     }
@@ -153,9 +154,9 @@ mod sleeping {
         world.drive(|| {
             let mut sleep = sleep(SECOND);
             assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-            assert_eq!(world.reactor.armed_timers(), 1);
+            assert_eq!(world.armed_timers(), 1);
             drop(sleep);
-            assert_eq!(world.reactor.armed_timers(), 0);
+            assert_eq!(world.armed_timers(), 0);
         });
         assert_eq!(Arc::strong_count(&flag), 1);
     }
@@ -168,8 +169,8 @@ mod sleeping {
             let mut sleep = sleep(SECOND);
             assert_eq!(poll_with(&mut sleep, &first.waker()), Poll::Pending);
             assert_eq!(poll_with(&mut sleep, &second.waker()), Poll::Pending);
-            assert_eq!(world.reactor.armed_timers(), 1);
-            world.reactor.turn(Wait::Block);
+            assert_eq!(world.armed_timers(), 1);
+            world.turn(Wait::Block);
             assert!(second.take() && !first.take());
             assert_eq!(poll_with(&mut sleep, &first.waker()), Poll::Ready(()));
         });
@@ -214,16 +215,34 @@ mod sleeping {
             let mut sleeps: Vec<Sleep> = (0..100_000).map(|n| sleep(MS * (1 + n * 7919 % 1_000))).collect();
             sleeps.iter_mut().for_each(|sleep| assert!(poll_with(sleep, &waker).is_pending()));
             while start.elapsed() < MS * 500 {
-                world.reactor.turn(Wait::Block);
+                world.turn(Wait::Block);
             }
             assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 50_000);
-            sleeps.retain_mut(|sleep| poll_with(sleep, &waker).is_pending());
+            sleeps.retain(|sleep| !sleep.is_elapsed());
             assert_eq!(sleeps.len(), 50_000);
-            assert_eq!(world.reactor.armed_timers(), 50_000);
+            assert_eq!(world.armed_timers(), 50_000);
             drop(sleeps);
-            assert_eq!(world.reactor.armed_timers(), 0, "what was dropped is gone");
+            assert_eq!(world.armed_timers(), 0, "what was dropped is gone");
         });
     }
+}
+
+#[test]
+fn wakers_run_without_borrows() {
+    struct Arms(std::sync::Mutex<Option<Sleep>>);
+    impl std::task::Wake for Arms {
+        fn wake(self: Arc<Self>) {
+            let mut sleep = sleep(SECOND);
+            assert!(poll_with(&mut sleep, Waker::noop()).is_pending());
+            *self.0.lock().unwrap() = Some(sleep);
+        }
+    }
+    let (world, arms) = (World::paused(), Arc::new(Arms(Default::default())));
+    let mut first = world.drive(|| sleep(SECOND));
+    assert!(world.drive(|| poll_with(&mut first, &Waker::from(arms.clone()))).is_pending());
+    world.turn(Wait::Block);
+    assert!(arms.0.lock().unwrap().is_some());
+    assert_eq!(world.armed_timers(), 1);
 }
 
 mod resetting {
@@ -240,7 +259,7 @@ mod resetting {
                 assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
                 Pin::new(&mut sleep).reset(start + SECOND * to);
                 assert_eq!(sleep.deadline(), start + SECOND * to);
-                world.reactor.turn(Wait::Block);
+                world.turn(Wait::Block);
                 assert_eq!(start.elapsed(), SECOND * to);
                 assert!(flag.take());
                 assert!(sleep.is_elapsed());
@@ -256,12 +275,12 @@ mod resetting {
             let start = Instant::now();
             let mut sleep = sleep(SECOND);
             assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert!(flag.take());
             Pin::new(&mut sleep).reset(start + SECOND * 3);
             assert!(!sleep.is_elapsed());
             assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert_eq!(start.elapsed(), SECOND * 3);
             assert!(flag.take());
             assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Ready(()));
@@ -306,10 +325,10 @@ mod elsewhere {
         let flag = Flag::new();
         let mut sleep = world.enter(|| sleep(SECOND));
         assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-        world.reactor.turn(Wait::Poll);
-        assert_eq!(world.reactor.armed_timers(), 1);
+        world.turn(Wait::Poll);
+        assert_eq!(world.armed_timers(), 1);
         assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-        world.reactor.turn(Wait::Block);
+        world.turn(Wait::Block);
         assert!(flag.take());
         assert!(sleep.is_elapsed());
         assert_eq!(poll_with(&mut sleep, Waker::noop()), Poll::Ready(()));
@@ -321,9 +340,9 @@ mod elsewhere {
         let (first, second) = (Flag::new(), Flag::new());
         let mut sleep = world.enter(|| sleep(SECOND));
         assert_eq!(poll_with(&mut sleep, &first.waker()), Poll::Pending);
-        world.reactor.turn(Wait::Poll);
+        world.turn(Wait::Poll);
         assert_eq!(poll_with(&mut sleep, &second.waker()), Poll::Pending);
-        world.reactor.turn(Wait::Block);
+        world.turn(Wait::Block);
         assert!(second.take() && !first.take());
     }
 
@@ -334,11 +353,11 @@ mod elsewhere {
         let (mut here, mut there) = (world.drive(|| sleep(SECOND)), world.enter(|| sleep(SECOND)));
         assert_eq!(world.drive(|| poll_with(&mut here, &flag.waker())), Poll::Pending);
         assert_eq!(poll_with(&mut there, &flag.waker()), Poll::Pending);
-        world.reactor.turn(Wait::Poll);
-        assert_eq!(world.reactor.armed_timers(), 2);
+        world.turn(Wait::Poll);
+        assert_eq!(world.armed_timers(), 2);
         std::thread::spawn(move || drop((here, there))).join().unwrap();
-        world.reactor.turn(Wait::Poll);
-        assert_eq!(world.reactor.armed_timers(), 0);
+        world.turn(Wait::Poll);
+        assert_eq!(world.armed_timers(), 0);
         assert_eq!(Arc::strong_count(&flag), 1);
     }
 
@@ -350,10 +369,10 @@ mod elsewhere {
         for _ in 0..3 {
             assert_eq!(world.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
             assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-            world.reactor.turn(Wait::Poll);
-            assert_eq!(world.reactor.armed_timers(), 1);
+            world.turn(Wait::Poll);
+            assert_eq!(world.armed_timers(), 1);
         }
-        world.reactor.turn(Wait::Block);
+        world.turn(Wait::Block);
         assert!(flag.take());
     }
 
@@ -365,10 +384,10 @@ mod elsewhere {
         let start = sleep.deadline() - SECOND * 5;
         assert_eq!(world.drive(|| poll_with(&mut sleep, &flag.waker())), Poll::Pending);
         Pin::new(&mut sleep).reset(start + SECOND);
-        world.reactor.turn(Wait::Poll);
-        world.reactor.turn(Wait::Block);
+        world.turn(Wait::Poll);
+        world.turn(Wait::Block);
         assert!(flag.take());
-        assert_eq!(world.reactor.now(), (start + SECOND).into_std());
+        assert_eq!(world.reactor(Reactor::now), (start + SECOND).into_std());
     }
 
     #[test]
@@ -378,13 +397,13 @@ mod elsewhere {
         let mut sleep = world.enter(|| sleep(SECOND));
         let start = sleep.deadline() - SECOND;
         assert_eq!(poll_with(&mut sleep, &flag.waker()), Poll::Pending);
-        world.reactor.turn(Wait::Poll);
+        world.turn(Wait::Poll);
         Pin::new(&mut sleep).reset(start + SECOND * 5);
-        world.reactor.turn(Wait::Poll);
-        assert_eq!(world.reactor.armed_timers(), 1);
-        world.reactor.turn(Wait::Block);
+        world.turn(Wait::Poll);
+        assert_eq!(world.armed_timers(), 1);
+        world.turn(Wait::Block);
         assert!(flag.take());
-        assert_eq!(world.reactor.now(), (start + SECOND * 5).into_std());
+        assert_eq!(world.reactor(Reactor::now), (start + SECOND * 5).into_std());
     }
 
     #[test]
@@ -394,13 +413,13 @@ mod elsewhere {
         let mut sleep = home.drive(|| sleep(SECOND * 60));
         assert_eq!(home.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
         assert_eq!(other.drive(|| poll_with(&mut sleep, &flag.waker())), Poll::Pending);
-        home.reactor.turn(Wait::Poll);
-        assert_eq!((home.reactor.armed_timers(), other.reactor.armed_timers()), (0, 1));
+        home.turn(Wait::Poll);
+        assert_eq!((home.armed_timers(), other.armed_timers()), (0, 1));
         other.drive(|| Pin::new(&mut sleep).reset(Instant::now()));
-        other.reactor.turn(Wait::Poll);
+        other.turn(Wait::Poll);
         // Rounded up to the end of a tick.
         while !flag.take() {
-            other.reactor.turn(Wait::Block);
+            other.turn(Wait::Block);
         }
         assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Ready(()));
     }
@@ -410,8 +429,8 @@ mod elsewhere {
         let (home, other) = (World::real(), World::paused());
         let mut sleep = home.drive(|| sleep(SECOND * 60));
         assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
-        home.reactor.turn(Wait::Poll);
-        assert_eq!((home.reactor.armed_timers(), other.reactor.armed_timers()), (1, 0));
+        home.turn(Wait::Poll);
+        assert_eq!((home.armed_timers(), other.armed_timers()), (1, 0));
     }
 
     #[test]
@@ -420,9 +439,9 @@ mod elsewhere {
         let flag = Flag::new();
         let mut sleep = home.drive(|| sleep(SECOND));
         assert_eq!(other.drive(|| poll_with(&mut sleep, &flag.waker())), Poll::Pending);
-        home.reactor.turn(Wait::Poll);
-        assert_eq!((home.reactor.armed_timers(), other.reactor.armed_timers()), (1, 0));
-        home.reactor.turn(Wait::Block);
+        home.turn(Wait::Poll);
+        assert_eq!((home.armed_timers(), other.armed_timers()), (1, 0));
+        home.turn(Wait::Block);
         assert!(flag.take());
         assert_eq!(other.drive(|| poll_with(&mut sleep, &flag.waker())), Poll::Ready(()));
     }
@@ -432,11 +451,26 @@ mod elsewhere {
         let (home, other) = (World::real(), World::real());
         let mut sleep = home.drive(|| sleep(SECOND * 60));
         assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
-        assert_eq!(other.reactor.armed_timers(), 1);
+        assert_eq!(other.armed_timers(), 1);
         home.drive(pause);
         assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
-        home.reactor.turn(Wait::Poll);
-        assert_eq!((home.reactor.armed_timers(), other.reactor.armed_timers()), (1, 0));
+        home.turn(Wait::Poll);
+        assert_eq!((home.armed_timers(), other.armed_timers()), (1, 0));
+    }
+
+    #[test]
+    fn made_where_another_runtime_was_entered_it_belongs_to_that() {
+        let (driven, entered) = (World::real(), World::paused());
+        let now = entered.drive(Instant::now);
+        entered.handle().clock().advance_to((now + SECOND * 1_000).into_std());
+        driven.drive(|| {
+            let (mut sleep, time) = entered.enter(|| (sleep(SECOND), Instant::now()));
+            assert_eq!(time, now + SECOND * 1_000);
+            assert_eq!(sleep.deadline(), now + SECOND * 1_001);
+            assert!(poll_with(&mut sleep, Waker::noop()).is_pending());
+            entered.handle().clock().advance_to((now + SECOND * 1_001).into_std());
+            assert!(poll_with(&mut sleep, Waker::noop()).is_ready());
+        });
     }
 
     #[test]
@@ -463,11 +497,11 @@ mod elsewhere {
             }
         });
         while !done.take() {
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
         }
         thread.join().unwrap();
         assert!(Instant::now() >= deadline);
-        assert_eq!(world.reactor.armed_timers(), 0);
+        assert_eq!(world.armed_timers(), 0);
     }
 
     #[test]
@@ -498,7 +532,7 @@ mod timing_out {
         world.drive(|| {
             let mut timeout = timeout_at(Instant::now() - SECOND, ready(7));
             assert_eq!(poll_with(&mut timeout, Waker::noop()), Poll::Ready(Ok(7)));
-            assert_eq!(world.reactor.armed_timers(), 0);
+            assert_eq!(world.armed_timers(), 0);
         });
     }
 
@@ -538,9 +572,9 @@ mod timing_out {
         world.drive(|| {
             let mut timeout = timeout(SECOND, pending::<()>());
             assert!(poll_with(&mut timeout, Waker::noop()).is_pending());
-            assert_eq!(world.reactor.armed_timers(), 1);
+            assert_eq!(world.armed_timers(), 1);
             drop(timeout);
-            assert_eq!(world.reactor.armed_timers(), 0);
+            assert_eq!(world.armed_timers(), 0);
         });
     }
 
@@ -574,6 +608,53 @@ mod timing_out {
             assert!(outer.is_err());
             let inner = timeout(SECOND * 2, timeout(SECOND, pending::<()>())).await;
             assert!(matches!(inner, Ok(Err(_))));
+        });
+    }
+}
+
+mod giving_way {
+    //! The cooperative budget.
+
+    use super::*;
+
+    #[test]
+    fn elapsed_sleeps_take_from_the_budget() {
+        World::paused().block_on(async {
+            let past = Instant::now() - SECOND;
+            let ready = poll_fn(|_| {
+                let polls = (0..1_000).map(|_| poll_with(&mut sleep_until(past), Waker::noop()));
+                Poll::Ready(polls.take_while(Poll::is_ready).count())
+            })
+            .await;
+            assert!((1..1_000).contains(&ready), "{ready}");
+            sleep_until(past).await;
+        });
+    }
+
+    #[test]
+    fn a_future_that_uses_up_the_budget_does_not_outlive_its_limit() {
+        World::paused().block_on(async {
+            let past = Instant::now() - SECOND;
+            let greedy = poll_fn(|cx| {
+                while poll_with(&mut sleep_until(past), cx.waker()).is_ready() {}
+                Poll::<()>::Pending
+            });
+            let mut limited = pin!(timeout_at(past, greedy));
+            let first = poll_fn(|cx| Poll::Ready(limited.as_mut().poll(cx))).await;
+            assert!(matches!(first, Poll::Ready(Err(_))));
+        });
+    }
+
+    #[test]
+    fn limits_that_ran_out_take_from_the_budget() {
+        World::paused().block_on(async {
+            let past = Instant::now() - SECOND;
+            let ready = poll_fn(|cx| {
+                let polls = (0..1_000).map(|_| pin!(timeout_at(past, pending::<()>())).poll(cx));
+                Poll::Ready(polls.take_while(Poll::is_ready).count())
+            })
+            .await;
+            assert!((1..1_000).contains(&ready), "{ready}");
         });
     }
 }
@@ -738,13 +819,13 @@ mod calling_later {
         let (trace, notes) = (Trace::default(), Trace::default());
         let seen = trace.clone();
         let world = World::paused();
-        let reactor = world.reactor.clone();
+        let handle = world.handle();
         world.block_on(async move {
             call_later(SECOND * 3, notes.noting("c"));
             call_later(SECOND * 2, notes.noting("b"));
             call_later(SECOND, notes.noting("a"));
             // The clock is known to be past all of them before any is polled.
-            reactor.clock().advance_to((Instant::now() + SECOND * 9).into_std());
+            handle.clock().advance_to((Instant::now() + SECOND * 9).into_std());
             let late = Instant::now();
             sleep(MS).await;
             assert_eq!(late.elapsed(), MS);
@@ -776,7 +857,7 @@ mod calling_later {
             sleep(SECOND * 2).await;
         });
         assert_eq!(trace.take(), ["other"]);
-        assert_eq!(world.reactor.armed_timers(), 0);
+        assert_eq!(world.armed_timers(), 0);
     }
 
     #[test]
@@ -786,7 +867,7 @@ mod calling_later {
             let (mut running, call) = call_later::prepare(SECOND, || unreachable!());
             call.cancel().unwrap();
             assert_eq!(poll_with(&mut running, Waker::noop()), Poll::Ready(()));
-            assert_eq!(world.reactor.armed_timers(), 0);
+            assert_eq!(world.armed_timers(), 0);
         });
     }
 
@@ -797,7 +878,7 @@ mod calling_later {
             let flag = Flag::new();
             let (mut running, call) = call_later::prepare(SECOND, || unreachable!());
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Pending);
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert!(flag.take());
             assert_eq!(call.cancel(), Ok(()));
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Ready(()));
@@ -812,7 +893,7 @@ mod calling_later {
             let (mut running, call) = call_later::prepare(SECOND, || unreachable!());
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Pending);
             call.cancel().unwrap();
-            world.reactor.turn(Wait::Poll);
+            world.turn(Wait::Poll);
             assert!(flag.take());
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Ready(()));
         });
@@ -870,12 +951,12 @@ mod calling_later {
             let start = Instant::now();
             let (mut running, call) = call_later::prepare(SECOND, trace.noting("called"));
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Pending);
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert!(flag.take());
             call.reset(SECOND).unwrap();
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Pending);
             assert!(call.is_active());
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert!(flag.take());
             assert_eq!(poll_with(&mut running, &flag.waker()), Poll::Ready(()));
             assert_eq!(start.elapsed(), SECOND * 2);
@@ -913,7 +994,7 @@ mod calling_later {
         world.drive(|| {
             let (mut running, call) = call_later::prepare(SECOND, || panic!("on purpose"));
             assert_eq!(poll_with(&mut running, Waker::noop()), Poll::Pending);
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert_eq!(panic_text(|| poll_with(&mut running, Waker::noop())), "on purpose");
             assert_eq!(call.cancel(), Err(DelayedCallError::AlreadyCalled));
         });
@@ -932,11 +1013,11 @@ mod calling_later {
         world.enter(|| cancelled_call.cancel().unwrap());
         world.enter(|| moved_call.delay(SECOND).unwrap());
         world.drive(|| {
-            world.reactor.turn(Wait::Block);
+            world.turn(Wait::Block);
             assert!(cancelled_flag.take(), "the task is to end");
             assert!(poll_with(&mut cancelled, Waker::noop()).is_ready());
             while !moved_flag.take() {
-                world.reactor.turn(Wait::Block);
+                world.turn(Wait::Block);
             }
             assert!(poll_with(&mut moved, Waker::noop()).is_ready());
             assert_eq!(Instant::now(), moved_call.time());
@@ -990,7 +1071,7 @@ mod virtual_time {
     fn now_is_the_clock_of_the_runtime_also_from_outside() {
         let (world, outside) = (World::paused(), Instant::now());
         let now = world.drive(Instant::now);
-        world.reactor.clock().advance_to((outside + SECOND * 100).into_std());
+        world.handle().clock().advance_to((outside + SECOND * 100).into_std());
         assert!(world.drive(Instant::now) >= now + SECOND * 99);
         assert_eq!(world.enter(Instant::now), world.drive(Instant::now));
         assert!(Instant::now() < outside + SECOND * 100);
@@ -1106,7 +1187,7 @@ mod virtual_time {
             assert!(advance.as_mut().poll(&mut cx).is_ready());
         });
         assert_eq!(world.drive(Instant::now), start + SECOND * 5);
-        world.reactor.turn(Wait::Block);
+        world.turn(Wait::Block);
         assert!(flag.take());
     }
 
