@@ -170,9 +170,9 @@ impl<T> Wheel<T> {
 
     /// Moves what is due at `now` to `expired`, in the order of deadlines, equal ones in the order of insertion.
     pub(crate) fn advance(&mut self, now: u64, precision: Precision, expired: &mut Vec<T>) {
-        let (last, due) = match precision {
-            Precision::Tick => (now >> TICK_BITS, u64::MAX),
-            Precision::Exact => (tick(now), now),
+        let last = match precision {
+            Precision::Tick => now >> TICK_BITS,
+            Precision::Exact => tick(now),
         };
         while let Some((level, slot, tick)) = self.earliest()
             && tick <= last
@@ -180,7 +180,9 @@ impl<T> Wheel<T> {
             self.elapsed = tick;
             if level > 0 {
                 self.cascade(level * SLOTS + slot);
-            } else if !self.expire(slot, due, expired) {
+            } else if precision == Precision::Tick {
+                self.expire_all(slot, expired);
+            } else if !self.expire_until(now, slot, expired) {
                 break;
             }
         }
@@ -228,20 +230,27 @@ impl<T> Wheel<T> {
         }
     }
 
+    /// Takes all out of a slot of level 0.
+    fn expire_all(&mut self, slot: usize, expired: &mut Vec<T>) {
+        let mut order = self.unlink_all(slot);
+        for (_, index) in order.drain(..) {
+            expired.extend(self.free(index));
+        }
+        self.sorting = order;
+    }
+
     /// Takes what is due until `due` out of a slot of level 0. Tells whether that was all.
-    fn expire(&mut self, slot: usize, due: u64, expired: &mut Vec<T>) -> bool {
+    fn expire_until(&mut self, due: u64, slot: usize, expired: &mut Vec<T>) -> bool {
         self.sort(slot);
-        loop {
-            let index = self.slots[slot].first;
-            if index == NONE {
-                return true;
-            }
-            if self.entries[index as usize].deadline > due {
+        while let Some(entry) = self.entries.get(self.slots[slot].first as usize) {
+            if entry.deadline > due {
                 return false;
             }
+            let index = self.slots[slot].first;
             self.unlink(index);
             expired.extend(self.free(index));
         }
+        true
     }
 
     /// Brings a slot of level 0 into the order of deadlines, equal ones in the order of insertion.
@@ -249,19 +258,29 @@ impl<T> Wheel<T> {
         if self.unsorted & 1 << slot == 0 {
             return;
         }
+        let mut order = self.unlink_all(slot);
+        for (_, index) in order.drain(..) {
+            self.push_back(index, slot);
+        }
+        self.sorting = order;
+    }
+
+    /// Empties a slot of level 0 and tells what was there, in the order of deadlines, equal ones in the order of insertion. The
+    /// result is to be given back to `sorting`.
+    fn unlink_all(&mut self, slot: usize) -> Vec<(u64, u32)> {
         let mut order = mem::take(&mut self.sorting);
         let mut index = self.slots[slot].first;
         while let Some(entry) = self.entries.get(index as usize) {
             order.push((entry.deadline, index));
             index = entry.next;
         }
-        order.sort_by_key(|&(deadline, _)| deadline);
-        self.slots[slot] = Slot { first: NONE, last: NONE };
-        self.unsorted &= !(1 << slot);
-        for (_, index) in order.drain(..) {
-            self.push_back(index, slot);
+        if self.unsorted & 1 << slot != 0 {
+            order.sort_by_key(|&(deadline, _)| deadline);
         }
-        self.sorting = order;
+        self.slots[slot] = Slot { first: NONE, last: NONE };
+        self.occupied[0] &= !(1 << slot);
+        self.unsorted &= !(1 << slot);
+        order
     }
 
     /// The deadlines in a list.
