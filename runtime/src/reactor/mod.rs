@@ -152,6 +152,12 @@ impl Reactor {
         self.seen.get() >= deadline
     }
 
+    /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
+    #[inline]
+    pub(crate) fn has_fired(&self, deadline: Instant) -> bool {
+        self.wheel.borrow().has_expired(self.clock.nanos(deadline))
+    }
+
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
     #[inline]
     pub(crate) fn arm(&self, deadline: Instant, waker: &Waker) -> Key {

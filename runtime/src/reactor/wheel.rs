@@ -52,6 +52,8 @@ pub(crate) struct Key {
 pub(crate) struct Wheel<T> {
     /// All ticks before this one are done. Entries of this very tick may be in its slot of level 0.
     elapsed: u64,
+    /// All that was due until then has been taken out, as far as it was in then.
+    expired_until: u64,
     /// Per level, which slots are not empty.
     occupied: [u64; LEVELS],
     /// Which slots of level 0 are not in the order of deadlines.
@@ -88,6 +90,7 @@ impl<T> Wheel<T> {
     pub(crate) fn new() -> Self {
         Self {
             elapsed: 0,
+            expired_until: 0,
             occupied: [0; LEVELS],
             unsorted: 0,
             slots: Box::new([Slot { first: NONE, last: NONE }; PLACES]),
@@ -170,9 +173,9 @@ impl<T> Wheel<T> {
 
     /// Moves what is due at `now` to `expired`, in the order of deadlines, equal ones in the order of insertion.
     pub(crate) fn advance(&mut self, now: u64, precision: Precision, expired: &mut Vec<T>) {
-        let last = match precision {
-            Precision::Tick => now >> TICK_BITS,
-            Precision::Exact => tick(now),
+        let (last, until) = match precision {
+            Precision::Tick => (now >> TICK_BITS, now >> TICK_BITS << TICK_BITS),
+            Precision::Exact => (tick(now), now),
         };
         while let Some((level, slot, tick)) = self.earliest()
             && tick <= last
@@ -187,6 +190,13 @@ impl<T> Wheel<T> {
             }
         }
         self.elapsed = self.elapsed.max(last);
+        self.expired_until = self.expired_until.max(until);
+    }
+
+    /// Whether an entry with this deadline has expired, unless the deadline had passed when it was put in.
+    #[inline]
+    pub(crate) fn has_expired(&self, deadline: u64) -> bool {
+        deadline <= self.expired_until
     }
 
     /// Takes everything out, in no order.
@@ -618,6 +628,19 @@ mod tests {
         assert_eq!(advance(&mut wheel, 2 * TICK, Precision::Tick), [1]);
         wheel.insert(2 * TICK, 2);
         assert_eq!(advance(&mut wheel, 2 * TICK, Precision::Tick), [2], "in the past: at once");
+    }
+
+    #[test]
+    fn what_has_expired_is_known_without_the_entry() {
+        let mut wheel = Wheel::new();
+        wheel.insert(TICK + 1, 1);
+        advance(&mut wheel, 2 * TICK - 1, Precision::Tick);
+        assert!(wheel.has_expired(TICK) && !wheel.has_expired(TICK + 1));
+        advance(&mut wheel, 2 * TICK, Precision::Tick);
+        assert!(wheel.has_expired(2 * TICK));
+        wheel.insert(2 * TICK + 2, 2);
+        advance(&mut wheel, 2 * TICK + 1, Precision::Exact);
+        assert!(wheel.has_expired(2 * TICK + 1) && !wheel.has_expired(2 * TICK + 2));
     }
 
     #[test]
