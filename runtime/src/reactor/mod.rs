@@ -45,6 +45,13 @@ const RETAINED_WAKERS: usize = 1024;
 /// After so many turns among tasks that never rest, a clock that is being advanced takes its next step all the same.
 const BUSY_TURNS: u32 = 16;
 
+/// So many timers fired in one turn make a burst. While it lasts, a blocking turn waits for more to come together: waking up
+/// costs more than firing.
+const BURST: usize = 16;
+
+/// What the wait for a deadline is rounded up to within a burst: 262 µs since the clock began.
+const BURST_STEP: u64 = 1 << 18;
+
 /// What a turn may do if there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -67,6 +74,8 @@ pub(crate) struct Reactor {
     goal: Cell<Option<Instant>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
     busy: Cell<u32>,
+    /// The last blocking turn fired many timers.
+    burst: Cell<bool>,
     /// Kept for its capacity.
     woken: Cell<Vec<Waker>>,
 }
@@ -93,6 +102,7 @@ impl Reactor {
             seen,
             goal: Cell::new(None),
             busy: Cell::new(0),
+            burst: Cell::new(false),
             woken: Cell::default(),
         }
     }
@@ -108,12 +118,7 @@ impl Reactor {
         if self.clock.is_paused() {
             self.turn_virtual(how, &mut woken);
         } else {
-            let timeout = match how {
-                Wait::Poll => Some(Duration::ZERO),
-                Wait::Block => self.time_to_deadline(&mut woken),
-            };
-            self.wait(timeout, &mut woken);
-            self.fire(&mut woken);
+            self.turn_real(how, &mut woken);
         }
         // Nothing is borrowed from here on.
         wake_all(&mut woken);
@@ -147,6 +152,12 @@ impl Reactor {
     #[inline]
     pub(crate) fn has_seen(&self, deadline: Instant) -> bool {
         self.seen.get() >= deadline
+    }
+
+    /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
+    #[inline]
+    pub(crate) fn has_fired(&self, deadline: Instant) -> bool {
+        self.wheel.borrow().has_expired(self.clock.nanos(deadline))
     }
 
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
@@ -201,6 +212,20 @@ impl Reactor {
         self.wheel.borrow().len()
     }
 
+    /// A turn while the clock runs.
+    fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
+        if how == Wait::Poll {
+            self.wait(Some(Duration::ZERO), woken);
+            self.fire(woken);
+            return;
+        }
+        // First of all the wheel learns the time, so that it can tell what comes next: it may not have been used for hours.
+        let late = self.fire(woken);
+        let timeout = if late > 0 { Some(Duration::ZERO) } else { self.time_to_deadline() };
+        self.wait(timeout, woken);
+        self.burst.set(late + self.fire(woken) >= BURST);
+    }
+
     /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
     fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
         self.wait(Some(Duration::ZERO), woken);
@@ -238,8 +263,9 @@ impl Reactor {
         }
     }
 
-    /// Moves the wakers of what is due to `woken`. Looks at the clock only if there is a timer.
-    fn fire(&self, woken: &mut Vec<Waker>) {
+    /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
+    fn fire(&self, woken: &mut Vec<Waker>) -> usize {
+        let before = woken.len();
         let mut wheel = self.wheel.borrow_mut();
         if !wheel.is_empty() {
             wheel.advance(self.clock.nanos(self.now()), self.precision(), woken);
@@ -247,16 +273,13 @@ impl Reactor {
         } else if self.goal.get().is_some() {
             self.now();
         }
+        woken.len() - before
     }
 
-    /// How long nothing is due. None: for ever. What is due already goes to `woken`.
-    fn time_to_deadline(&self, woken: &mut Vec<Waker>) -> Option<Duration> {
-        // The wheel has to know the time to tell what comes next: it may not have been used for hours.
-        self.fire(woken);
-        if !woken.is_empty() {
-            return Some(Duration::ZERO);
-        }
+    /// How long nothing is due, after `fire` found nothing. None: for ever.
+    fn time_to_deadline(&self) -> Option<Duration> {
         let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
+        let next = if self.burst.get() { burst_end(next) } else { next };
         Some(Duration::from_nanos(next.saturating_sub(self.clock.nanos(self.seen.get()))))
     }
 
@@ -279,6 +302,11 @@ impl Drop for Reactor {
         self.wheel.get_mut().clear(&mut orphans);
         wake_all(&mut orphans);
     }
+}
+
+/// When a burst that goes on at `next` is served.
+fn burst_end(next: u64) -> u64 {
+    next.checked_next_multiple_of(BURST_STEP).unwrap_or(next)
 }
 
 /// Wakes all, even if one of the wakers panics.

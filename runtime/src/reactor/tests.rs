@@ -94,6 +94,33 @@ fn a_deadline_in_the_past_fires_in_the_next_turn() {
 }
 
 #[test]
+fn a_burst_is_served_in_larger_steps_until_it_is_over() {
+    let world = World::real();
+    let now = world.reactor.now();
+    for _ in 0..super::BURST {
+        world.reactor.arm(now - SECOND, Waker::noop());
+    }
+    assert!(!world.reactor.burst.get());
+    world.reactor.turn(Wait::Block);
+    assert!(world.reactor.burst.get());
+    world.reactor.turn(Wait::Poll);
+    assert!(world.reactor.burst.get(), "a turn that does not wait says nothing");
+    world.reactor.arm(now - SECOND, Waker::noop());
+    world.reactor.turn(Wait::Block);
+    assert!(!world.reactor.burst.get());
+}
+
+#[test]
+fn the_steps_of_a_burst_never_end_before_the_deadline() {
+    let step = super::BURST_STEP;
+    for next in [0, 1, step - 1, step, step + 1, 1 << 60, u64::MAX] {
+        let end = super::burst_end(next);
+        assert!(end >= next && end - next < step);
+        assert!(end.is_multiple_of(step) || next == u64::MAX);
+    }
+}
+
+#[test]
 fn paused_time_jumps_to_the_exact_deadline() {
     let world = World::paused();
     let (first, second) = (Flag::new(), Flag::new());

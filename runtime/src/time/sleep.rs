@@ -202,8 +202,15 @@ impl Sleep {
         if reactor.id() != self.home && !self.may_wait_on(reactor) {
             return None;
         }
-        if reactor.has_seen(self.deadline.into_std()) {
-            self.disarm();
+        let deadline = self.deadline.into_std();
+        if reactor.has_seen(deadline) {
+            match self.armed {
+                // The common case does not touch the memory of the entry, which has gone cold.
+                Armed::Here { reactor: id, .. } if id == reactor.id() && reactor.has_fired(deadline) => {
+                    self.armed = Armed::No;
+                }
+                _ => self.disarm(),
+            }
             return Some(Poll::Ready(()));
         }
         match self.armed {
