@@ -438,6 +438,21 @@ fn ready_tells_which() {
 }
 
 #[test]
+fn stream_that_is_writable_all_the_time_becomes_readable_too() {
+    block_on(async {
+        let (near, far) = pair().await;
+        let (other_near, other_far) = pair().await;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        assert_eq!(far.ready(both).await.unwrap(), Ready::WRITABLE);
+        near.try_write(b"x").unwrap();
+        // The reactor has turned when the other stream, which was written to later, is readable.
+        other_near.try_write(b"x").unwrap();
+        other_far.readable().await.unwrap();
+        assert_eq!(far.ready(both).await.unwrap(), Ready::READABLE | Ready::WRITABLE);
+    });
+}
+
+#[test]
 #[should_panic(expected = "runtime")]
 fn waiting_outside_of_a_runtime() {
     let (near, _far) = block_on(pair());
