@@ -30,6 +30,10 @@ impl Sources {
         Self { table: Slab::new(), next_generation: 0, closed: false }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// A token for `readiness`.
     pub(crate) fn insert(&mut self, readiness: Arc<Readiness>) -> io::Result<mio::Token> {
         if self.closed {

@@ -16,6 +16,7 @@
 #![allow(unsafe_code)]
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -50,9 +51,16 @@ enum Stage {
     Empty,
 }
 
-/// The part of a cell that does not depend on the future: 14 words, what is used most in the first eight.
+/// The part of a cell that does not depend on the future: 14 words. The last nine, and the content behind them, are what a task
+/// that meets no other thread touches after its birth.
 #[repr(C)]
 pub(crate) struct Header {
+    inbox_link: Cell<*const Header>,
+    remote_join_waker: UnsafeCell<Option<Waker>>,
+    meta: Meta,
+    /// The next cell of the home's list, and the place that points at this cell: null while the cell is in no list.
+    pub(super) list_next: Cell<*const Header>,
+    pub(super) list_back: Cell<*const Cell<*const Header>>,
     vtable: &'static Vtable,
     /// Followed only by the owner side, or by who has just set QUEUED.
     pub(super) home: *const HomeShared,
@@ -63,12 +71,6 @@ pub(crate) struct Header {
     remote_join_state: AtomicU8,
     run_link: Cell<*const Header>,
     local_join: UnsafeCell<Option<Waker>>,
-    /// The next cell of the home's list, and the place that points at this cell: null while the cell is in no list.
-    pub(super) list_next: Cell<*const Header>,
-    pub(super) list_back: Cell<*const Cell<*const Header>>,
-    meta: Meta,
-    inbox_link: Cell<*const Header>,
-    remote_join_waker: UnsafeCell<Option<Waker>>,
     /// Lets loom see who touches the content, which lies outside of the header.
     #[cfg(loom)]
     content_access: UnsafeCell<()>,
@@ -94,10 +96,10 @@ struct TaskCell<F: Future> {
     content: Content<F>,
 }
 
+/// What lies behind the header, first one, then the other; reached through [`content`].
+#[expect(dead_code, reason = "it is there for its size and alignment")]
 union Content<F: Future> {
     future: ManuallyDrop<F>,
-    /// Reached through [`content`], by who knows the output's type and not the future's.
-    #[expect(dead_code, reason = "it is there for its size and alignment")]
     output: ManuallyDrop<Result<F::Output, JoinFailure>>,
 }
 
@@ -126,52 +128,80 @@ pub(super) enum Birth {
     Remote,
 }
 
-/// Makes a cell with one reference, the join handle's.
-pub(super) fn allocate<F: Future>(
-    future: F,
-    meta: Meta,
-    home: *const HomeShared,
-    birth: Birth,
-    pool: Option<&Pool>,
-) -> NonNull<Header> {
-    let block = Pool::allocate(pool, const { BlockKind::of(Layout::new::<TaskCell<F>>()) }).cast::<TaskCell<F>>();
-    let (word, owner) = match birth {
-        Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
-        Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
-        Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
+/// A future in its place, not yet a task: nobody knows it, and it has no home.
+///
+/// This half of the making is generic and has nothing in it that could hold on to the future's address, so that the compiler
+/// builds the future where it will stay. The rest is the same for all.
+pub(crate) struct Unborn<F: Future> {
+    cell: NonNull<Header>,
+    future: PhantomData<F>,
+}
+
+impl<F: Future> Unborn<F> {
+    const VTABLE: &'static Vtable = &Vtable {
+        poll: poll::<F>,
+        cancel: cancel::<F>,
+        drop_output: drop_output::<F::Output>,
+        content: mem::offset_of!(TaskCell<F>, content),
+        kind: BlockKind::of(Layout::new::<TaskCell<F>>()),
     };
-    let cell = TaskCell::<F> {
-        header: Header {
-            vtable: const {
-                &Vtable {
-                    poll: poll::<F>,
-                    cancel: cancel::<F>,
-                    drop_output: drop_output::<F::Output>,
-                    content: mem::offset_of!(TaskCell<F>, content),
-                    kind: BlockKind::of(Layout::new::<TaskCell<F>>()),
-                }
-            },
+
+    /// Moves `future` into a block, from `pool` if there is one.
+    #[inline(always)]
+    pub(crate) fn new(future: F, pool: Option<&Pool>) -> Self {
+        let block = Pool::allocate(pool, Self::VTABLE.kind);
+        let this = Self { cell: block.cast(), future: PhantomData };
+        // SAFETY: the block is fresh and large enough.
+        unsafe { this.place().write(future) };
+        this
+    }
+
+    /// Makes it a task with one reference, the join handle's.
+    #[inline(always)]
+    pub(super) fn be_born(self, birth: Birth, meta: Meta, home: *const HomeShared) -> NonNull<Header> {
+        let (word, owner) = match birth {
+            Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
+            Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
+            Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
+        };
+        let header = Header {
+            inbox_link: Cell::new(ptr::null()),
+            remote_join_waker: UnsafeCell::new(None),
+            meta,
+            list_next: Cell::new(ptr::null()),
+            list_back: Cell::new(ptr::null()),
+            vtable: Self::VTABLE,
             home,
             word,
             owner,
             stage: Cell::new(Stage::Future),
             done: AtomicU8::new(0),
             remote_join_state: AtomicU8::new(0),
-            remote_join_waker: UnsafeCell::new(None),
+            run_link: Cell::new(ptr::null()),
+            local_join: UnsafeCell::new(None),
             #[cfg(loom)]
             content_access: UnsafeCell::new(()),
-            local_join: UnsafeCell::new(None),
-            run_link: Cell::new(ptr::null()),
-            inbox_link: Cell::new(ptr::null()),
-            list_next: Cell::new(ptr::null()),
-            list_back: Cell::new(ptr::null()),
-            meta,
-        },
-        content: Content { future: ManuallyDrop::new(future) },
-    };
-    // SAFETY: the block is fresh and has this layout.
-    unsafe { block.write(cell) };
-    block.cast()
+        };
+        let cell = ManuallyDrop::new(self).cell;
+        // SAFETY: the block has this layout, and nobody else knows it.
+        unsafe { cell.write(header) };
+        cell
+    }
+
+    fn place(&self) -> NonNull<F> {
+        // SAFETY: within the block.
+        unsafe { self.cell.byte_add(Self::VTABLE.content) }.cast()
+    }
+}
+
+impl<F: Future> Drop for Unborn<F> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else knows the future and the block.
+        unsafe {
+            self.place().drop_in_place();
+            Pool::release(None, self.cell.cast(), Self::VTABLE.kind);
+        }
+    }
 }
 
 /// Gives the memory back. The wakers that are still in the join slots are dropped last, when the cell is gone.

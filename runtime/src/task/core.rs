@@ -14,7 +14,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use super::cell::{self, Birth, Header, Meta};
+use super::cell::{self, Birth, Header, Meta, Unborn};
 use super::home::{self, Home, HomeShared, List};
 use super::owner::Excess;
 use super::pool::Pool;
@@ -119,55 +119,55 @@ impl Core {
         (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.seat_id.get())) && !cell.owner.is_merged_here()
     }
 
-    pub(super) fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
 
     /// Makes a task of the main home.
-    pub(crate) fn spawn<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    #[inline(always)]
+    pub(crate) fn spawn<F>(&self, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_at(&self.home, future, meta)
+        self.spawn_at(&self.home, Birth::Owned, future, meta)
     }
 
     /// Makes a task of the main home that runs only when it is woken.
-    pub(crate) fn spawn_idle<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    pub(crate) fn spawn_idle<F>(&self, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let cell = cell::allocate(future, meta, self.home.id(), Birth::Idle, Some(&self.pool));
-        // SAFETY: as in `spawn_at`; nobody spawns an idle task while the home closes.
-        unsafe {
-            self.home.cells().insert(cell);
-            Spawned::from_raw(cell)
-        }
+        self.spawn_at(&self.home, Birth::Idle, future, meta)
     }
 
     /// Makes a task of the seat, which never leaves this thread; `None` without a seat.
-    pub(crate) fn spawn_local<F>(&self, future: F, meta: Meta) -> Option<Spawned<F::Output>>
+    #[inline(always)]
+    pub(crate) fn spawn_local<F>(&self, future: Unborn<F>, meta: Meta) -> Option<Spawned<F::Output>>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
         // SAFETY: `with_seat` keeps the borrow for as long as the pointer is set.
         let seat = unsafe { self.seat.get().as_ref() }?;
-        Some(self.spawn_at(seat, future, meta))
+        Some(self.spawn_at(seat, Birth::Owned, future, meta))
     }
 
-    #[inline]
-    fn spawn_at<F: Future>(&self, home: &Home, future: F, meta: Meta) -> Spawned<F::Output> {
-        let cell = cell::allocate(future, meta, home.id(), Birth::Owned, Some(&self.pool));
+    #[inline(always)]
+    fn spawn_at<F: Future>(&self, home: &Home, birth: Birth, future: Unborn<F>, meta: Meta) -> Spawned<F::Output> {
+        let scheduled = matches!(birth, Birth::Owned);
+        let cell = future.be_born(birth, meta, home.id());
         // SAFETY: fresh, known to nobody else, with one reference that `Spawned` takes; alive until it has run (C1).
         unsafe {
             if home.closing.get() {
                 Header::orphan(cell);
-                return Spawned::from_raw(cell);
+            } else {
+                home.cells().insert(cell);
+                if scheduled {
+                    self.queue.push(cell);
+                }
             }
-            home.cells().insert(cell);
-            self.queue.push(cell);
             Spawned::from_raw(cell)
         }
     }
@@ -459,12 +459,12 @@ impl Core {
 }
 
 /// Makes a task of a home from a thread that does not drive it.
-pub(crate) fn spawn_remote<F>(home: &Arc<HomeShared>, future: F, meta: Meta) -> Spawned<F::Output>
+pub(crate) fn spawn_remote<F>(home: &Arc<HomeShared>, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let cell = cell::allocate(future, meta, Arc::as_ptr(home), Birth::Remote, None);
+    let cell = future.be_born(Birth::Remote, meta, Arc::as_ptr(home));
     // SAFETY: fresh, and alive until the owner has taken it out; we hold a handle to the home.
     match unsafe { home.inbox.push(cell, || ()) } {
         Ok(ring) => {

@@ -41,11 +41,12 @@ mod checks;
 use std::fmt;
 use std::num::NonZeroU64;
 
-pub(crate) use self::cell::Meta;
+pub(crate) use self::cell::{Meta, Unborn};
 pub(crate) use self::core::{BUDGET, Core, UNCONSTRAINED, spawn_remote};
 pub(crate) use self::home::{Bell, Home, HomeShared};
 pub use self::join::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use self::join::{BlockingCall, BlockingJoin, JoinFailure};
+pub(crate) use self::pool::Pool;
 
 /// Tells tasks apart: unique in the process for as long as it runs.
 ///
