@@ -112,7 +112,7 @@ impl Handle {
     }
 
     /// Spawns `future` onto this runtime. On the current-thread flavor it makes progress only while some thread is in
-    /// [`Runtime::block_on`](super::Runtime::block_on).
+    /// [`Runtime::block_on`](crate::runtime::Runtime::block_on).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -174,7 +174,7 @@ impl Handle {
     ///
     /// Nothing but `future` runs on this thread, so a caller that holds a lock cannot meet a task that wants it. On the
     /// current-thread flavor tasks, sockets and timers need some other thread in
-    /// [`Runtime::block_on`](super::Runtime::block_on); without one this waits for ever.
+    /// [`Runtime::block_on`](crate::runtime::Runtime::block_on); without one this waits for ever.
     ///
     /// # Panics
     ///
