@@ -4,11 +4,13 @@
 
 mod example;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 use example::{End, Example, PATIENCE};
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 const MAX_LINE: usize = 4096;
 
@@ -286,6 +288,20 @@ fn end_of_input_ends_a_host_well() {
     assert_eq!(end.code, Some(0));
 }
 
+/// A terminal tells the end of input once: half a line, Ctrl-D that sends it, Ctrl-D that ends.
+#[test]
+fn ctrl_d_on_a_terminal_after_half_a_line() {
+    let (mut zoe, address) = host("zoe");
+    let (mut keyboard, terminal) = terminal();
+    let mut betty = Example::start_with_stdin("chat", ["join", "betty", &address], terminal);
+    assert_eq!(betty.line(), "You are betty. An empty line, Ctrl-C or Ctrl-D leaves the room.");
+    assert_eq!(zoe.line(), "(User betty connected)");
+    keyboard.write_all(b"half\x04\x04").expect("the terminal is open");
+    assert_eq!(zoe.line(), "#[betty]>>> half");
+    assert_eq!(zoe.line(), "(User betty disconnected)");
+    assert_eq!(betty.end(), ended_well([]));
+}
+
 #[test]
 fn port_that_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -348,6 +364,15 @@ fn address(server: &mut Example) -> String {
 
 fn ended_well<const N: usize>(stdout: [&str; N]) -> End {
     End { code: Some(0), stdout: stdout.map(str::to_owned).into(), stderr: Vec::new() }
+}
+
+/// A terminal: what is typed, and where it is read.
+fn terminal() -> (File, File) {
+    let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a free pseudoterminal");
+    grantpt(&keyboard).and_then(|()| unlockpt(&keyboard)).expect("it is ours");
+    let path = ptsname(&keyboard, Vec::new()).expect("it has a path").into_string().expect("in ASCII");
+    let terminal = File::options().read(true).write(true).open(path).expect("it can be opened");
+    (File::from(keyboard), terminal)
 }
 
 /// A plain client.

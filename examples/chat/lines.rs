@@ -7,23 +7,32 @@ pub(crate) const MAX_LINE: usize = 4096;
 
 pub(crate) struct Lines<R> {
     input: BufReader<R>,
-    /// The rest of a line that was refused is still to come.
-    in_refused: bool,
+    next: Next,
+}
+
+enum Next {
+    Line,
+    /// The rest of a line that was refused.
+    Rest,
+    /// Nothing: the last line had no ending. A terminal, asked again, would wait for another Ctrl-D.
+    End,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self { input: BufReader::new(input), in_refused: false }
+        Self { input: BufReader::new(input), next: Next::Line }
     }
 
     /// The next line without its ending, or what is wrong with it; `None` at the end, also if that is a failure.
     ///
     /// A line that is wrong is lost, those after it are not.
     pub(crate) async fn next(&mut self) -> Option<Result<String, String>> {
-        let longest = MAX_LINE + "\r\n".len();
-        if self.in_refused {
-            self.skip_line().await?;
+        match self.next {
+            Next::Line => {}
+            Next::Rest => self.skip_line().await?,
+            Next::End => return None,
         }
+        let longest = MAX_LINE + "\r\n".len();
         let mut line = Vec::new();
         (&mut self.input).take(longest as u64).read_until(b'\n', &mut line).await.ok()?;
         if line.is_empty() {
@@ -32,7 +41,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         if line.pop_if(|last| *last == b'\n').is_some() {
             line.pop_if(|last| *last == b'\r');
         } else {
-            self.in_refused = line.len() == longest;
+            self.next = if line.len() == longest { Next::Rest } else { Next::End };
         }
         Some(text(line))
     }
@@ -49,7 +58,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let count = newline.map_or(bytes.len(), |at| at + 1);
             self.input.consume_unpin(count);
             if newline.is_some() {
-                self.in_refused = false;
+                self.next = Next::Line;
                 return Some(());
             }
         }

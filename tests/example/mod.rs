@@ -34,9 +34,18 @@ pub(crate) struct End {
 
 impl Example {
     pub(crate) fn start<A: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = A>) -> Self {
+        Self::start_with_stdin(name, arguments, Stdio::piped())
+    }
+
+    /// [`write`](Self::write) and [`close_stdin`](Self::close_stdin) are for pipes.
+    pub(crate) fn start_with_stdin<A: AsRef<OsStr>>(
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        stdin: impl Into<Stdio>,
+    ) -> Self {
         let mut child = Command::new(path(name))
             .args(arguments)
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
