@@ -18,6 +18,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) async fn enter(name: &str, address: &str) -> io::Result<TcpStream> {
     let explain = |error: io::Error| io::Error::new(error.kind(), format!("cannot join {address}: {error}"));
     let mut stream = TcpStream::connect(address).await.map_err(explain)?;
+    stream.set_nodelay(true)?;
     stream.write_all(format!("{name}\n").as_bytes()).await.map_err(explain)?;
     Ok(stream)
 }

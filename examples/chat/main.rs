@@ -10,6 +10,7 @@
 
 mod client;
 mod lines;
+mod outbox;
 mod room;
 mod server;
 

@@ -1,19 +1,12 @@
-//! Who is in the room, and what waits to be sent to them.
+//! Who is in the room, and what they hear of each other.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
 
-use futures_util::io::AsyncWrite;
+use crate::outbox::Outbox;
 
 /// Most characters in a name.
 const MAX_NAME: usize = 32;
-/// Most bytes that wait for one who does not read.
-const MAX_QUEUED: usize = 256 * 1024;
 
 /// Everybody who is connected.
 #[derive(Default)]
@@ -48,10 +41,12 @@ impl Room {
         }
     }
 
-    fn tell_all_but(&self, guest: &Guest, line: &str) {
-        let guests = self.guests.borrow();
-        let others = guests.iter().filter(|other| !std::ptr::eq(&***other, guest) && other.name.get().is_some());
-        others.for_each(|other| other.outbox.push(line));
+    fn tell_all_but(&self, guest: &Rc<Guest>, line: &str) {
+        for other in self.guests.borrow().iter() {
+            if other.name.get().is_some() && !Rc::ptr_eq(other, guest) {
+                other.outbox.push(line);
+            }
+        }
     }
 
     fn is_taken(&self, name: &str) -> bool {
@@ -105,80 +100,4 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{name:?} is no name: 1 to {MAX_NAME} letters, digits, '-', '_' or '.' make one"))
-}
-
-/// Lines that wait for their receiver.
-#[derive(Default)]
-pub(crate) struct Outbox {
-    queue: RefCell<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    bytes: VecDeque<u8>,
-    state: State,
-    /// Of the session that delivers.
-    waker: Option<Waker>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq)]
-enum State {
-    #[default]
-    Open,
-    /// Nothing is added any more.
-    Closed,
-    /// The receiver has read too little for too long.
-    CutOff,
-}
-
-impl Outbox {
-    /// Never waits: a receiver for whom too much is waiting already is cut off.
-    pub(crate) fn push(&self, line: &str) {
-        self.change(|queue| {
-            if queue.state != State::Open {
-            } else if queue.bytes.len() + line.len() < MAX_QUEUED {
-                queue.bytes.extend(line.as_bytes());
-                queue.bytes.push_back(b'\n');
-            } else {
-                queue.state = State::CutOff;
-            }
-        });
-    }
-
-    pub(crate) fn close(&self) {
-        self.change(|queue| {
-            if queue.state == State::Open {
-                queue.state = State::Closed;
-            }
-        });
-    }
-
-    /// Sends what is pushed until the outbox is closed, then ends the stream.
-    ///
-    /// Fails if the connection does, and as soon as the receiver is cut off.
-    pub(crate) async fn deliver(&self, mut receiver: impl AsyncWrite + Unpin) -> io::Result<()> {
-        poll_fn(|cx| self.poll_deliver(cx, Pin::new(&mut receiver))).await
-    }
-
-    fn poll_deliver(&self, cx: &mut Context<'_>, mut receiver: Pin<&mut impl AsyncWrite>) -> Poll<io::Result<()>> {
-        let mut queue = self.queue.borrow_mut();
-        queue.waker = Some(cx.waker().clone());
-        while queue.state != State::CutOff && !queue.bytes.is_empty() {
-            let count = ready!(receiver.as_mut().poll_write(cx, queue.bytes.as_slices().0))?;
-            queue.bytes.drain(..count);
-        }
-        match queue.state {
-            State::Open => Poll::Pending,
-            State::Closed => receiver.poll_close(cx),
-            State::CutOff => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Queue)) {
-        let mut queue = self.queue.borrow_mut();
-        change(&mut queue);
-        let waker = queue.waker.take();
-        drop(queue);
-        waker.into_iter().for_each(Waker::wake);
-    }
 }

@@ -42,8 +42,9 @@ pub(crate) async fn serve(listener: TcpListener, until: impl Future<Output = io:
 }
 
 /// One connection, from its first line to its end.
-async fn session(room: Rc<Room>, mut stream: TcpStream) {
-    let (reader, writer) = stream.split();
+async fn session(room: Rc<Room>, stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let (reader, writer) = stream.into_split();
     let mut lines = Lines::new(reader);
     let visit = room.visit();
     let guest = visit.guest();
@@ -54,13 +55,10 @@ async fn session(room: Rc<Room>, mut stream: TcpStream) {
     }
     drop(visit);
     guest.outbox.close();
-    // Closing with something unread resets the connection, and our last words might be lost with it.
-    let hang_up = async {
-        if delivery.await.is_ok() {
-            lines.discard().await;
-        }
-    };
-    let _ = timeout(GOODBYE, hang_up).await;
+    if let Ok(Ok(())) = timeout(GOODBYE, delivery).await {
+        // Closing with something unread resets the connection, and our last words might be lost with it.
+        rt::spawn_local(timeout(GOODBYE, async move { lines.discard().await }));
+    }
 }
 
 /// Passes on what one says until there is no more, or no name.
