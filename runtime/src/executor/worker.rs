@@ -26,19 +26,20 @@ pub(crate) struct Worker {
     /// The future of `block_on` was woken.
     root_woken: Cell<bool>,
     next_id: Cell<Id>,
-    ids_left: Cell<u64>,
+    end_of_ids: Cell<Id>,
 }
 
 impl Worker {
     pub(crate) fn new(home: Box<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+        let id = Id::block(ID_BLOCK);
         Self {
             core: Core::new(home),
             reactor,
             shared,
             event_interval,
             root_woken: Cell::new(false),
-            next_id: Cell::new(Id::block(ID_BLOCK)),
-            ids_left: Cell::new(ID_BLOCK),
+            next_id: Cell::new(id),
+            end_of_ids: Cell::new(id.plus(ID_BLOCK)),
         }
     }
 
@@ -53,13 +54,19 @@ impl Worker {
     /// What a task that is spawned here and now is called.
     #[inline]
     pub(crate) fn meta(&self, spawned_at: &'static Location<'static>) -> Meta {
-        if self.ids_left.get() == 0 {
-            self.next_id.set(Id::block(ID_BLOCK));
-            self.ids_left.set(ID_BLOCK);
-        }
         let id = self.next_id.get();
+        if id == self.end_of_ids.get() {
+            return self.meta_of_next_block(spawned_at);
+        }
         self.next_id.set(id.successor());
-        self.ids_left.set(self.ids_left.get() - 1);
+        Meta { id, spawned_at }
+    }
+
+    #[cold]
+    fn meta_of_next_block(&self, spawned_at: &'static Location<'static>) -> Meta {
+        let id = Id::block(ID_BLOCK);
+        self.next_id.set(id.successor());
+        self.end_of_ids.set(id.plus(ID_BLOCK));
         Meta { id, spawned_at }
     }
 

@@ -62,11 +62,6 @@ impl Sources {
         self.closed = true;
         self.table.drain().map(|entry| entry.readiness).collect()
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
-    }
 }
 
 /// What an operation on a source gets after its runtime has shut down.

@@ -12,6 +12,7 @@ use std::task::{Poll, Waker};
 
 use super::cell::Header;
 use super::core::{CURRENT, Core, pay};
+use super::owner::Excess;
 use super::shared::{Owed, Request};
 use super::{Id, JoinFailure};
 
@@ -60,18 +61,18 @@ impl TaskRef {
     /// Schedules the task.
     #[inline]
     pub(crate) fn wake_by_ref(&self) {
-        let header = self.header();
-        if self.as_owner(|core| core.wake(header)).is_none() {
-            pay(header.word.request(Request::Wake), self.0);
+        // SAFETY: this thread is the owner.
+        if self.as_owner(|core| unsafe { core.wake(self.0) }).is_none() {
+            pay(self.header().word.request(Request::Wake), self.0);
         }
     }
 
     /// Schedules the task and gives the reference back.
     #[inline]
     pub(crate) fn wake(self) {
-        let header = self.header();
-        let owned = self.as_owner(|core| {
-            core.wake(header);
+        // SAFETY: this thread is the owner, and the reference goes out of hand below.
+        let owned = self.as_owner(|core| unsafe {
+            core.wake(self.0);
             core.drop_reference(self.0);
         });
         let cell = self.into_raw();
@@ -87,7 +88,8 @@ impl TaskRef {
         let owned = self.as_owner(|core| {
             if !header.owner.is_done() {
                 header.owner.cancel();
-                core.wake(header);
+                // SAFETY: this thread is the owner.
+                unsafe { core.wake(self.0) };
             }
         });
         if owned.is_none() {
@@ -100,46 +102,54 @@ impl TaskRef {
         self.header().is_output_ready()
     }
 
-    /// The output, or pending with `waker` left behind.
+    /// The output, or pending with `waker` left behind. When it is ready, the reference has been given back.
     ///
     /// # Safety
     ///
-    /// - C3: the caller is the join handle; `T` is the output of the task's future.
-    ///
-    /// # Panics
-    ///
-    /// If the output was taken before.
+    /// - C3: the caller is the join handle, which has not had the output yet and forgets this reference when it gets it; `T` is
+    ///   the output of the task's future.
     #[inline]
     pub(super) unsafe fn poll_join<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
         let header = self.header();
-        let owned = self.as_owner(|_| {
-            if header.owner.is_done() {
-                return true;
+        // SAFETY: this thread is the owner; when the task is done, the output is there, and the rest is the caller's promise.
+        let owned = self.as_owner(|core| unsafe {
+            if !header.owner.is_done() {
+                header.set_local_joiner(waker);
+                return None;
             }
-            let old = header.local_join.take();
-            let kept = old.as_ref().is_some_and(|old| old.will_wake(waker));
-            header.local_join.set(if kept { old } else { Some(waker.clone()) });
-            false
+            let output = Header::take_output(self.0);
+            core.drop_reference(self.0);
+            output
         });
-        let ready = owned.unwrap_or_else(|| self.poll_join_remote(waker));
-        if !ready {
-            return Poll::Pending;
+        match owned {
+            Some(Some(output)) => Poll::Ready(output),
+            Some(None) => Poll::Pending,
+            // SAFETY: the caller's promise.
+            None => unsafe { self.poll_join_remote(waker) },
         }
-        // SAFETY: the output is ready, and the rest is the caller's promise.
-        let output = unsafe { Header::take_output(self.0) };
-        Poll::Ready(output.expect("a JoinHandle was polled after it had completed"))
     }
 
-    fn poll_join_remote(&self, waker: &Waker) -> bool {
+    /// The same from a thread that is not the owner.
+    ///
+    /// # Safety
+    ///
+    /// - As above.
+    #[cold]
+    unsafe fn poll_join_remote<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
         let header = self.header();
-        if header.is_output_ready() {
-            return true;
+        if !header.is_output_ready() {
+            header.remote_join().register(waker);
+            pay(header.word.request(Request::JoinWait), self.0);
+            // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step
+            // above has made that visible.
+            if !header.is_output_ready() {
+                return Poll::Pending;
+            }
         }
-        header.remote_join().register(waker);
-        pay(header.word.request(Request::JoinWait), self.0);
-        // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step above
-        // has made that visible.
-        header.is_output_ready()
+        // SAFETY: the output is ready, and the rest is the caller's promise.
+        let output = unsafe { Header::take_output(self.0) }.expect("the output is taken once");
+        pay(header.word.drop_remote(), self.0);
+        Poll::Ready(output)
     }
 
     /// Gives the join handle's reference back, with the output if nobody took it.
@@ -149,30 +159,30 @@ impl TaskRef {
     /// - C3, C4: the caller is the join handle, on a thread where the output may be dropped.
     #[inline]
     pub(super) unsafe fn drop_join(self) {
-        let header = self.header();
         let cell = self.0;
-        let owned = self.as_owner(|core| {
+        let header = self.header();
+        // SAFETY: this thread is the owner; if the task is done, the output is the join handle's; the reference goes out of hand
+        // below.
+        let owned = self.as_owner(|core| unsafe {
             header.owner.end_join_interest();
             if header.owner.is_done() {
-                // SAFETY: `done` is set, so the output is the join handle's.
-                unsafe { Header::drop_output(cell) };
+                Header::drop_output(cell);
             }
             core.drop_reference(cell);
         });
-        let cell = self.into_raw();
-        if owned.is_some() {
-            return;
+        self.into_raw();
+        if owned.is_none() {
+            // SAFETY: the reference lives on until the step itself gives it back; `done` says whose the output is.
+            let owed = unsafe {
+                if cell.as_ref().is_output_ready() {
+                    Header::drop_output(cell);
+                    cell.as_ref().word.drop_remote()
+                } else {
+                    cell.as_ref().word.join_gone()
+                }
+            };
+            pay(owed, cell);
         }
-        // SAFETY: the reference lives on until the step itself gives it back.
-        let header = unsafe { cell.as_ref() };
-        let owed = if header.is_output_ready() {
-            // SAFETY: as above.
-            unsafe { Header::drop_output(cell) };
-            header.word.drop_remote()
-        } else {
-            header.word.join_gone()
-        };
-        pay(owed, cell);
     }
 }
 
@@ -203,7 +213,7 @@ impl Clone for TaskRef {
     #[inline]
     fn clone(&self) -> Self {
         let header = self.header();
-        if self.as_owner(|_| header.owner.increment()).is_none() {
+        if self.as_owner(|_| header.owner.increment()) != Some(Excess(0)) {
             header.word.clone_remote();
         }
         Self(self.0)
@@ -213,7 +223,8 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        if self.as_owner(|core| core.drop_reference(self.0)).is_none() {
+        // SAFETY: this thread is the owner, and the reference is gone after this.
+        if self.as_owner(|core| unsafe { core.drop_reference(self.0) }).is_none() {
             let owed: Owed = self.header().word.drop_remote();
             pay(owed, self.0);
         }
