@@ -11,7 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use parking_lot::Mutex;
 
 use super::Id;
-use super::reference::{Spawned, TaskRef};
+use super::reference::{Done, Spawned, TaskRef};
 
 /// Why a task or a blocking call has no output.
 pub(crate) enum JoinFailure {
@@ -174,12 +174,18 @@ impl<T> Future for JoinHandle<T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id();
-        let result = match &*self.target {
+        let result = match &mut *self.target {
             Target::Task(task) => {
-                // SAFETY: J1; the reference is forgotten below.
-                let result = ready!(unsafe { task.poll_join(cx.waker()) });
-                self.target = ManuallyDrop::new(Target::Joined(id));
-                result
+                let done = task.poll_done(cx.waker());
+                if done == Done::No {
+                    return Poll::Pending;
+                }
+                // SAFETY: J1; the output is there, and the handle forgets the task with the next step.
+                let output = unsafe { task.take_output() };
+                if let Target::Task(task) = mem::replace(&mut *self.target, Target::Joined(id)) {
+                    task.joined(done);
+                }
+                output
             }
             Target::Blocking(call) => ready!(call.poll_join(cx)),
             Target::Joined(_) => panic!("a JoinHandle was polled after it had completed"),

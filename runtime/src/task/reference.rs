@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr::NonNull;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use super::cell::Header;
 use super::core::{CURRENT, Core, pay};
@@ -102,40 +102,25 @@ impl TaskRef {
         self.header().is_output_ready()
     }
 
-    /// The output, or pending with `waker` left behind. When it is ready, the reference has been given back.
+    /// Whether the output is there; if not, `waker` is left behind.
     ///
-    /// # Safety
-    ///
-    /// - C3: the caller is the join handle, which has not had the output yet and forgets this reference when it gets it; `T` is
-    ///   the output of the task's future.
-    #[inline]
-    pub(super) unsafe fn poll_join<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
+    /// Apart from [`take_output`](Self::take_output), because an output that is handed through several layers is copied in each.
+    #[inline(always)]
+    pub(super) fn poll_done(&self, waker: &Waker) -> Done {
         let header = self.header();
-        // SAFETY: this thread is the owner; when the task is done, the output is there, and the rest is the caller's promise.
-        let owned = self.as_owner(|core| unsafe {
-            if !header.owner.is_done() {
-                header.set_local_joiner(waker);
-                return None;
+        let here = self.as_owner(|_| {
+            if header.owner.is_done() {
+                return Done::Here;
             }
-            let output = Header::take_output(self.0);
-            core.drop_reference(self.0);
-            output
+            // SAFETY: this thread is the owner.
+            unsafe { header.set_local_joiner(waker) };
+            Done::No
         });
-        match owned {
-            Some(Some(output)) => Poll::Ready(output),
-            Some(None) => Poll::Pending,
-            // SAFETY: the caller's promise.
-            None => unsafe { self.poll_join_remote(waker) },
-        }
+        here.unwrap_or_else(|| self.poll_done_remote(waker))
     }
 
-    /// The same from a thread that is not the owner.
-    ///
-    /// # Safety
-    ///
-    /// - As above.
     #[cold]
-    unsafe fn poll_join_remote<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
+    fn poll_done_remote(&self, waker: &Waker) -> Done {
         let header = self.header();
         if !header.is_output_ready() {
             header.remote_join().register(waker);
@@ -143,13 +128,33 @@ impl TaskRef {
             // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step
             // above has made that visible.
             if !header.is_output_ready() {
-                return Poll::Pending;
+                return Done::No;
             }
         }
-        // SAFETY: the output is ready, and the rest is the caller's promise.
-        let output = unsafe { Header::take_output(self.0) }.expect("the output is taken once");
-        pay(header.word.drop_remote(), self.0);
-        Poll::Ready(output)
+        Done::Elsewhere
+    }
+
+    /// The output.
+    ///
+    /// # Safety
+    ///
+    /// - C3: the caller is the join handle, and [`poll_done`](Self::poll_done) said that the output is there; `T` is the output
+    ///   of the task's future, and was not taken before.
+    #[inline(always)]
+    pub(super) unsafe fn take_output<T>(&self) -> Result<T, JoinFailure> {
+        // SAFETY: the caller's promise.
+        unsafe { Header::take_output(self.0).unwrap_unchecked() }
+    }
+
+    /// Gives back the reference of a join handle that has had its output, at the place that
+    /// [`poll_done`](Self::poll_done) has named just before.
+    #[inline(always)]
+    pub(super) fn joined(self, done: Done) {
+        if done == Done::Here {
+            let cell = self.into_raw();
+            // SAFETY: this thread is the owner, and the reference is out of hand.
+            CURRENT.with(|core| core.map(|core| unsafe { core.drop_reference(cell) }));
+        }
     }
 
     /// Gives the join handle's reference back, with the output if nobody took it.
@@ -184,6 +189,15 @@ impl TaskRef {
             pay(owed, cell);
         }
     }
+}
+
+/// Whether a task's output is there, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    No,
+    /// For the owner's side, where this thread is.
+    Here,
+    Elsewhere,
 }
 
 /// The join handle's reference to a task whose output is a `T`, on its way into a [`JoinHandle`](super::JoinHandle).
