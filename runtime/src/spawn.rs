@@ -181,15 +181,27 @@ pub async fn yield_now() {
 
 /// The id of the task that runs now.
 ///
+/// Counterpart: `tokio::task::id`.
+///
 /// # Panics
 ///
 /// Outside of a task: also in the future of `block_on`, and in a blocking call.
+///
+/// ```
+/// # rt::block_on(async {
+/// let task = rt::spawn(async { rt::task::id() });
+/// let known = task.id();
+/// assert_eq!(task.await.unwrap(), known);
+/// # });
+/// ```
 #[track_caller]
 pub fn id() -> Id {
     try_id().expect("there is no task here: `rt::task::id` is for the inside of what was spawned")
 }
 
 /// The id of the task that runs now; `None` outside of a task.
+///
+/// Counterpart: `tokio::task::try_id`.
 ///
 /// ```
 /// assert_eq!(rt::task::try_id(), None);

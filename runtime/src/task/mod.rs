@@ -51,6 +51,13 @@ pub(crate) use self::pool::Pool;
 /// Tells tasks apart: unique in the process for as long as it runs.
 ///
 /// Counterpart: `tokio::task::Id`.
+///
+/// ```
+/// # rt::block_on(async {
+/// let (one, other) = (rt::spawn(async {}), rt::spawn(async {}));
+/// assert_ne!(one.id(), other.id());
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Id(NonZeroU64);
 
