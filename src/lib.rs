@@ -66,30 +66,29 @@ pub use rt_runtime::runtime::{Builder, Handle, Runtime};
 pub use rt_runtime::signal;
 pub use rt_runtime::time;
 
-/// Tasks: what [`spawn`] gives back, and what a task can do about itself.
-///
-/// - To wait for a task or to stop it: [`JoinHandle`](task::JoinHandle), [`AbortHandle`](task::AbortHandle); what may go wrong:
-///   [`JoinError`](task::JoinError).
-/// - To let others run: [`yield_now`](task::yield_now), [`consume_budget`](task::consume_budget); to be exempt from giving way:
-///   [`unconstrained`](task::unconstrained).
-/// - Who runs: [`id`](task::id), [`try_id`](task::try_id).
-/// - What [`task_local!`] declares: [`LocalKey`](task::LocalKey).
 pub mod task {
+    //! Tasks: what [`spawn`](crate::spawn()) gives back, and what a task can do about itself.
+    //!
+    //! - To wait for a task or to stop it: [`JoinHandle`], [`AbortHandle`]; what may go wrong: [`JoinError`].
+    //! - To let others run: [`yield_now`], [`consume_budget`]; to be exempt from giving way: [`unconstrained`].
+    //! - Who runs: [`id()`], [`try_id`].
+    //! - What [`task_local!`](crate::task_local) declares: [`LocalKey`].
+
     pub use rt_runtime::{
         AbortHandle, AccessError, Id, JoinError, JoinHandle, LocalKey, TaskLocalFuture, Unconstrained, consume_budget,
         id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
     };
 }
 
-/// Standard input, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
-///
-/// - [`stdin`](io::stdin) reads lines and bytes without holding up exit.
-/// - [`Source`](io::Source) makes any `mio::event::Source` awaitable; [`unix::AsyncFd`](io::unix::AsyncFd) any descriptor that the
-///   system polls.
-/// - [`Interest`](io::Interest) is what one waits for, [`Ready`](io::Ready) what is the case.
-///
-/// The traits for reading and writing are futures-io's: import `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
 pub mod io {
+    //! Standard input, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
+    //!
+    //! - [`stdin`] reads lines and bytes without holding up exit.
+    //! - [`Source`] makes any `mio::event::Source` awaitable, `unix::AsyncFd` any descriptor that the system polls.
+    //! - [`Interest`] is what one waits for, [`Ready`] what is the case.
+    //!
+    //! The traits for reading and writing are futures-io's: import `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
+
     pub use rt_runtime::stdio::{Stdin, stdin};
     pub use rt_runtime::{Interest, Ready, Source};
 
