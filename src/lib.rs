@@ -100,6 +100,7 @@ pub mod io {
 }
 
 #[cfg(feature = "net")]
+#[doc(inline)]
 pub use rt_net as net;
 
 /// The README's example is compiled and run like any other.
