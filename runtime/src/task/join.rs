@@ -155,6 +155,17 @@ impl<T> JoinHandle<T> {
     pub fn id(&self) -> Id {
         self.target.id()
     }
+
+    /// Ready with the result once, outside of the cooperative budget.
+    #[inline]
+    pub(crate) fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        let result = match &*self.target {
+            // SAFETY: J1.
+            Target::Task(task) => unsafe { task.poll_join(cx.waker()) },
+            Target::Blocking(call) => call.poll_join(cx),
+        };
+        result.map_err(|failure| JoinError::new(self.id(), failure))
+    }
 }
 
 impl<C: BlockingCall + ?Sized> Target<C> {
@@ -171,12 +182,7 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(crate::coop::poll_proceed(cx));
-        let result = match &*self.target {
-            // SAFETY: J1.
-            Target::Task(task) => unsafe { task.poll_join(cx.waker()) },
-            Target::Blocking(call) => call.poll_join(cx),
-        };
-        result.map_err(|failure| JoinError::new(self.id(), failure))
+        self.get_mut().poll_result(cx)
     }
 }
 
