@@ -43,7 +43,8 @@ where
         return Handle::current().spawn(future);
     }
     let spawned_at = Location::caller();
-    context::with_worker(|worker| worker.expect(context::NO_RUNTIME).spawn(future, spawned_at))
+    // The panic is out here so that it names the caller, which a closure does not know.
+    context::with_worker(|worker| worker.map(|worker| worker.spawn(future, spawned_at))).expect(context::NO_RUNTIME)
 }
 
 /// Starts `future`, which need not be `Send`, as a task of this thread.

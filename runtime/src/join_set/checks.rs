@@ -49,7 +49,7 @@ fn next(finished: &Finished, sleeper: &Arc<Sleeper>) -> Id {
 }
 
 /// Two tasks end on other threads while the set is waited for: both are found. Seen to deadlock when `pop_or_wait` stores the
-/// waker under a second lock without another look at the list, and when `push` takes the joiner before it adds the task.
+/// waker without a second look at the list, and when `push` takes the joiner under a lock of its own before it adds the task.
 #[test]
 fn two_end_while_one_waits() {
     explore(|| {
