@@ -17,8 +17,8 @@ pub use rt_runtime::time;
 /// Tasks: what [`spawn`] gives back, and what a task can do about itself.
 pub mod task {
     pub use rt_runtime::{
-        AbortHandle, AccessError, Id, JoinError, JoinHandle, LocalKey, TaskLocalFuture, Unconstrained, consume_budget,
-        id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
+        AbortHandle, AccessError, Id, JoinError, JoinHandle, JoinSet, LocalKey, TaskLocalFuture, Unconstrained,
+        consume_budget, id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
     };
 }
 

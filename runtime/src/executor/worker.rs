@@ -23,6 +23,8 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     /// Tasks that run before requests of other threads, events and deadlines are looked at, if there are so many.
     event_interval: u32,
+    /// How many of those are left; kept from one `block_on` to the next, so that many short ones starve nothing.
+    until_turn: Cell<u32>,
     /// The future of `block_on` was woken.
     root_woken: Cell<bool>,
     next_id: Cell<Id>,
@@ -37,6 +39,7 @@ impl Worker {
             reactor,
             shared,
             event_interval,
+            until_turn: Cell::new(event_interval),
             root_woken: Cell::new(false),
             next_id: Cell::new(id),
             end_of_ids: Cell::new(id.plus(ID_BLOCK)),
@@ -116,11 +119,14 @@ impl Worker {
         let mut future = pin!(future);
         let (waker, _root) = self.root(root);
         let mut cx = Context::from_waker(&waker);
-        let mut until_turn = self.event_interval;
+        let mut until_turn = self.until_turn.get();
+        // What was spawned or woken while nobody drove comes before what the future spawns.
+        self.core.receive();
         loop {
             if self.root_woken.take()
                 && let Poll::Ready(output) = coop::with_full_budget(|| future.as_mut().poll(&mut cx))
             {
+                self.until_turn.set(until_turn);
                 return output;
             }
             if until_turn == 0 {

@@ -6,8 +6,9 @@ mod builder;
 
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use self::builder::Builder;
@@ -60,15 +61,16 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!context::is_driving(), "{}", context::NESTED);
-        let parker = Arc::new(Parker::default());
-        let mut future = pin!(future);
+        let future = Within(pin!(Some(future)));
         if let Some(worker) = self.worker.take() {
             return self.drive(worker, future);
         }
         // Another thread drives. Until it leaves, only our own future runs here.
-        let waiting = Waiting(self, parker);
+        let waiting = Waiting(self, Arc::new(Parker::default()));
         let entered = self.enter();
-        match park::block_on_unless(future.as_mut(), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
+        // From here on the future goes before the guard.
+        let mut future = future;
+        match park::block_on_unless(Pin::new(&mut future), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
             Ok(output) => output,
             Err(worker) => {
                 drop(entered);
@@ -145,6 +147,23 @@ impl Drop for Runtime {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+/// A future that is dropped by who polls it, within the runtime, and not by the caller of `block_on`.
+struct Within<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.0.as_mut().as_pin_mut().expect("it is there until this is dropped").poll(cx)
+    }
+}
+
+impl<F> Drop for Within<'_, F> {
+    fn drop(&mut self) {
+        self.0.set(None);
     }
 }
 
