@@ -1,1 +1,103 @@
-//! Attribute macros of `rt`.
+//! The attribute macros of `rt`: `#[rt::main]` and `#[rt::test]`.
+//!
+//! They are written on `proc_macro` alone, so that no parser has to be built before a user's crate: `args.rs` reads what
+//! stands in the parentheses, `function.rs` takes the item apart, `expand.rs` puts the result together, and `refusal.rs`
+//! is how any of them says no.
+
+mod args;
+mod expand;
+mod function;
+mod refusal;
+
+use expand::Role;
+use proc_macro::TokenStream;
+
+/// Turns an `async fn main()` into the program's entry point: builds a runtime and runs the function on it.
+///
+/// The function takes no arguments and has no generic parameters; its attributes, visibility and return type stay. It
+/// need not be called `main`: any function becomes one that blocks until its body has finished.
+///
+/// # Arguments
+///
+/// | argument | values | meaning |
+/// |---|---|---|
+/// | `flavor` | `"current_thread"` (the default) | everything runs on the thread that calls the function |
+/// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do |
+/// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
+///
+/// A wrong argument is a compile error that lists what is allowed.
+///
+/// Counterpart: `#[tokio::main]`.
+///
+/// # Panics
+///
+/// The function panics when the runtime cannot be built, which happens when the process is out of file descriptors, and
+/// when it is called from inside a runtime.
+///
+/// # Examples
+///
+/// ```
+/// #[rt::main]
+/// async fn main() -> Result<(), std::num::ParseIntError> {
+///     let answer = async { "42".parse::<u32>() }.await?;
+///     assert_eq!(answer, 42);
+///     Ok(())
+/// }
+/// ```
+///
+/// It does what this does:
+///
+/// ```
+/// fn main() -> Result<(), std::num::ParseIntError> {
+///     async fn main() -> Result<(), std::num::ParseIntError> {
+///         let answer = async { "42".parse::<u32>() }.await?;
+///         assert_eq!(answer, 42);
+///         Ok(())
+///     }
+///     rt::runtime::Builder::new_current_thread().build().expect("the runtime could not be built").block_on(main())
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Role::Main, arguments, item)
+}
+
+/// Turns an `async fn` into a test that runs on a runtime of its own.
+///
+/// It is a `#[test]`, so that one is not written; `#[should_panic]`, `#[ignore]` and a `Result` as return type work as
+/// they do there.
+///
+/// # Arguments
+///
+/// | argument | values | meaning |
+/// |---|---|---|
+/// | `flavor` | `"current_thread"` (the default) | everything runs on the test's thread |
+/// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do, so a test of an hour takes no time |
+/// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
+///
+/// A wrong argument is a compile error that lists what is allowed.
+///
+/// Counterpart: `#[tokio::test]`.
+///
+/// # Panics
+///
+/// The test panics when the runtime cannot be built, which happens when the process is out of file descriptors.
+///
+/// # Examples
+///
+/// ```
+/// #[rt::test]
+/// async fn both_are_ready() {
+///     assert_eq!(rt::join!(async { 1 }, async { 2 }), (1, 2));
+/// }
+///
+/// #[rt::test(start_paused = true)]
+/// #[should_panic(expected = "as it should")]
+/// async fn fails() {
+///     panic!("as it should");
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Role::Test, arguments, item)
+}

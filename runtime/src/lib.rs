@@ -1,3 +1,38 @@
 //! Tasks, readiness and time: the executor and reactor of `rt`.
 
 mod primitives;
+mod panics;
+mod scoped;
+#[cfg(test)]
+mod models;
+
+mod queue;
+mod task;
+mod coop;
+mod reactor;
+mod executor;
+mod handle;
+mod context;
+
+pub mod runtime;
+mod spawn;
+mod task_local;
+mod macros;
+pub mod time;
+mod registration;
+mod source;
+#[cfg(unix)]
+mod async_fd;
+pub mod signal;
+pub mod stdio;
+
+#[cfg(unix)]
+pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
+pub use coop::{Unconstrained, consume_budget, unconstrained};
+#[doc(hidden)]
+pub use macros::__private;
+pub use reactor::ready::{Interest, Ready};
+pub use source::Source;
+pub use spawn::{block_on, id, spawn, spawn_blocking, spawn_local, try_id, yield_now};
+pub use task::{AbortHandle, Id, JoinError, JoinHandle};
+pub use task_local::{AccessError, LocalKey, TaskLocalFuture};

@@ -11,6 +11,21 @@ mod imp {
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread;
 
+    /// Declares a thread-local null pointer: const, without destructor.
+    macro_rules! thread_local_pointer {
+        ($name:ident: $type:ty) => {
+            ::std::thread_local! {
+                static $name: ::std::cell::Cell<*const $type> = const { ::std::cell::Cell::new(::std::ptr::null()) }
+            }
+        };
+    }
+    pub(crate) use thread_local_pointer;
+
+    /// The global allocator.
+    pub(crate) mod alloc {
+        pub(crate) use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+    }
+
     /// parking_lot's condition variable; waiting consumes the guard and gives it back, which loom can do too.
     #[derive(Debug, Default)]
     pub(crate) struct Condvar(parking_lot::Condvar);
@@ -72,6 +87,22 @@ mod imp {
     pub(crate) use loom::cell::{Cell, UnsafeCell};
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread;
+
+    /// Declares a thread-local null pointer.
+    macro_rules! thread_local_pointer {
+        ($name:ident: $type:ty) => {
+            ::loom::thread_local! {
+                static $name: ::loom::cell::Cell<*const $type> = ::loom::cell::Cell::new(::std::ptr::null())
+            }
+        };
+    }
+    pub(crate) use thread_local_pointer;
+
+    /// The global allocator under loom's eyes: it reports what a model leaks.
+    pub(crate) mod alloc {
+        pub(crate) use loom::alloc::{Layout, alloc, dealloc};
+        pub(crate) use std::alloc::handle_alloc_error;
+    }
 
     /// loom's mutex with parking_lot's interface: no poisoning.
     #[derive(Debug, Default)]

@@ -140,7 +140,6 @@ pub fn roster() -> Vec<Case> {
     cases.extend(spawn::floor());
     cases.extend(wake::floor());
     cases.extend(tcp::floor());
-    #[cfg(feature = "rt-subject")]
     {
         use crate::subject::Rt;
         cases.extend::<Vec<Case>>(cases! {

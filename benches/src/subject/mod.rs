@@ -7,7 +7,6 @@ mod compio;
 mod floor;
 mod glommio;
 mod monoio;
-#[cfg(feature = "rt-subject")]
 mod rt;
 mod smol;
 mod tokio;
@@ -21,7 +20,6 @@ pub use compio::Compio;
 pub use floor::Floor;
 pub use glommio::Glommio;
 pub use monoio::{Monoio, MonoioEpoll};
-#[cfg(feature = "rt-subject")]
 pub use rt::Rt;
 pub use smol::{Smol, SmolExecutor, StaticExecutor, StaticLocalExecutor};
 pub use tokio::Tokio;

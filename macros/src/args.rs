@@ -1,0 +1,175 @@
+//! The arguments of `#[rt::main(...)]` and `#[rt::test(...)]`: `name = value`, separated by commas.
+
+use crate::refusal::Refusal;
+use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
+
+/// What the user asked for; `Default` is what no arguments mean.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    pub(crate) flavor: Flavor,
+    pub(crate) start_paused: Option<bool>,
+    /// The path to `rt`, if it is not `::rt`.
+    pub(crate) crate_path: Option<TokenStream>,
+}
+
+/// The flavors of runtime that exist.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Flavor {
+    #[default]
+    CurrentThread,
+}
+
+const OPTIONS: &str = "`flavor = \"current_thread\"`, `start_paused = true` or `false`, and `crate = \"path::to::rt\"`";
+
+impl Flavor {
+    const FLAVORS: &[(&str, Flavor)] = &[("current_thread", Flavor::CurrentThread)];
+
+    /// The constructor in `rt::runtime::Builder`.
+    pub(crate) fn constructor(self) -> &'static str {
+        match self {
+            Flavor::CurrentThread => "new_current_thread",
+        }
+    }
+
+    fn parse(argument: &Argument) -> Result<Self, Refusal> {
+        let asked = argument.string("the name of a flavor in quotes: \"current_thread\"")?;
+        match Self::FLAVORS.iter().find(|(name, _)| *name == asked) {
+            Some((_, flavor)) => Ok(*flavor),
+            None => {
+                Err(argument
+                    .refuse_value(format!("there is no flavor \"{asked}\": the one flavor is \"current_thread\"")))
+            }
+        }
+    }
+}
+
+impl Arguments {
+    pub(crate) fn parse(tokens: TokenStream) -> Result<Self, Refusal> {
+        let mut parsed = Self::default();
+        let mut seen: Vec<String> = Vec::new();
+        for argument in split_at_commas(tokens) {
+            let argument = Argument::parse(argument)?;
+            if seen.contains(&argument.name) {
+                return Err(argument.refuse(format!("`{}` is given twice: once is enough", argument.name)));
+            }
+            match argument.name.as_str() {
+                "flavor" => parsed.flavor = Flavor::parse(&argument)?,
+                "start_paused" => parsed.start_paused = Some(argument.bool()?),
+                "crate" => parsed.crate_path = Some(argument.path()?),
+                "worker_threads" => {
+                    return Err(argument.refuse(
+                        "`worker_threads` does not apply: the one flavor, \"current_thread\", runs everything on the \
+                         thread that calls the function",
+                    ));
+                }
+                unknown => {
+                    return Err(
+                        argument.refuse(format!("there is no argument `{unknown}`: the arguments are {OPTIONS}"))
+                    );
+                }
+            }
+            seen.push(argument.name);
+        }
+        Ok(parsed)
+    }
+}
+
+/// One `name = value`; the value is one token.
+struct Argument {
+    name: String,
+    value: TokenTree,
+    tokens: Vec<TokenTree>,
+}
+
+impl Argument {
+    fn parse(tokens: Vec<TokenTree>) -> Result<Self, Refusal> {
+        match tokens.as_slice() {
+            [TokenTree::Ident(name), TokenTree::Punct(equals), value] if equals.as_char() == '=' => {
+                Ok(Self { name: name.to_string(), value: without_invisible_group(value.clone()), tokens })
+            }
+            _ => Err(Refusal::over(&tokens, format!("an argument reads `name = value`: the arguments are {OPTIONS}"))),
+        }
+    }
+
+    fn bool(&self) -> Result<bool, Refusal> {
+        match self.value.to_string().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(self.refuse_value(format!("`{}` is `true` or `false`, not `{other}`", self.name))),
+        }
+    }
+
+    /// The text between plain quotes: no value that is allowed here has anything to escape.
+    fn string(&self, expected: &str) -> Result<String, Refusal> {
+        let source = self.value.to_string();
+        let text = source.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        match text {
+            Some(text) if !text.contains('\\') => Ok(text.to_owned()),
+            _ => Err(self.refuse_value(format!("`{}` is {expected}; this is `{source}`", self.name))),
+        }
+    }
+
+    fn path(&self) -> Result<TokenStream, Refusal> {
+        const EXPECTED: &str = "a path in quotes, such as \"rt\", \"::rt\" or \"crate::vendored::rt\"";
+        let text = self.string(EXPECTED)?;
+        let mut segments = text.strip_prefix("::").unwrap_or(&text).split("::");
+        let is_segment = |segment: &str| {
+            let segment = segment.strip_prefix("r#").unwrap_or(segment);
+            let starts_well = segment.starts_with(|first: char| first == '_' || first.is_alphabetic());
+            starts_well && segment.chars().all(|next| next == '_' || next.is_alphanumeric())
+        };
+        let path = if segments.all(is_segment) { text.parse::<TokenStream>().ok() } else { None };
+        // A wrong path is then reported where it was written.
+        path.map(|path| respan(path, self.value.span()))
+            .ok_or_else(|| self.refuse_value(format!("`{}` is {EXPECTED}; this is \"{text}\"", self.name)))
+    }
+
+    fn refuse(&self, sentence: impl Into<String>) -> Refusal {
+        Refusal::over(&self.tokens, sentence)
+    }
+
+    fn refuse_value(&self, sentence: impl Into<String>) -> Refusal {
+        Refusal::at(self.value.span(), sentence)
+    }
+}
+
+fn split_at_commas(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
+    let mut parts = vec![Vec::new()];
+    for token in tokens {
+        match (&token, parts.last_mut()) {
+            (TokenTree::Punct(punct), _) if punct.as_char() == ',' => parts.push(Vec::new()),
+            (_, Some(part)) => part.push(token),
+            (_, None) => parts.push(vec![token]),
+        }
+    }
+    // What follows a last comma, and no arguments at all.
+    parts.pop_if(|last| last.is_empty());
+    parts
+}
+
+/// A value that came through a `macro_rules!` variable is wrapped in delimiters that nobody sees.
+fn without_invisible_group(token: TokenTree) -> TokenTree {
+    if let TokenTree::Group(group) = &token
+        && group.delimiter() == Delimiter::None
+    {
+        let mut inner = group.stream().into_iter();
+        if let (Some(only), None) = (inner.next(), inner.next()) {
+            return without_invisible_group(only);
+        }
+    }
+    token
+}
+
+/// The same tokens, all standing at `span`.
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            if let TokenTree::Group(group) = &token {
+                token = Group::new(group.delimiter(), respan(group.stream(), span)).into();
+            }
+            token.set_span(span);
+            token
+        })
+        .collect()
+}

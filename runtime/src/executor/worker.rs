@@ -1,0 +1,166 @@
+//! The worker: one core with its reactor, and the loop that drives both.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::context;
+use crate::coop;
+use crate::handle::Shared;
+use crate::reactor::{Reactor, Wait};
+use crate::task::{Core, Home, Id, JoinHandle, Meta};
+
+/// Ids that a worker takes at a time, so that a spawn touches no shared line.
+const ID_BLOCK: u64 = 256;
+
+/// What one thread at a time drives.
+pub(crate) struct Worker {
+    core: Core,
+    reactor: Reactor,
+    shared: Arc<Shared>,
+    /// Tasks that run before requests of other threads, events and deadlines are looked at, if there are so many.
+    event_interval: u32,
+    /// The future of `block_on` was woken.
+    root_woken: Cell<bool>,
+    next_id: Cell<Id>,
+    end_of_ids: Cell<Id>,
+}
+
+impl Worker {
+    pub(crate) fn new(home: Box<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+        let id = Id::block(ID_BLOCK);
+        Self {
+            core: Core::new(home),
+            reactor,
+            shared,
+            event_interval,
+            root_woken: Cell::new(false),
+            next_id: Cell::new(id),
+            end_of_ids: Cell::new(id.plus(ID_BLOCK)),
+        }
+    }
+
+    pub(crate) fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// What a task that is spawned here and now is called.
+    #[inline]
+    pub(crate) fn meta(&self, spawned_at: &'static Location<'static>) -> Meta {
+        let id = self.next_id.get();
+        if id == self.end_of_ids.get() {
+            return self.meta_of_next_block(spawned_at);
+        }
+        self.next_id.set(id.successor());
+        Meta { id, spawned_at }
+    }
+
+    #[cold]
+    fn meta_of_next_block(&self, spawned_at: &'static Location<'static>) -> Meta {
+        let id = Id::block(ID_BLOCK);
+        self.next_id.set(id.successor());
+        self.end_of_ids.set(id.plus(ID_BLOCK));
+        Meta { id, spawned_at }
+    }
+
+    /// Makes a task of the runtime.
+    #[inline]
+    pub(crate) fn spawn<F>(&self, future: F, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        JoinHandle::of(self.core.spawn(future, self.meta(spawned_at)))
+    }
+
+    /// Makes a task of this thread; `None` when it has no seat, which is only while the worker closes.
+    #[inline]
+    pub(crate) fn spawn_local<F>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Option<JoinHandle<F::Output>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.core.spawn_local(future, self.meta(spawned_at)).map(JoinHandle::of)
+    }
+
+    /// Drives everything until `future` is ready.
+    #[track_caller]
+    pub(crate) fn block_on<F: Future>(&self, seat: &Home, future: F) -> F::Output {
+        let root = Location::caller();
+        self.drive(|| self.core.with_seat(seat, || self.run_until(future, root)))
+    }
+
+    /// Calls `f` while this thread drives the worker.
+    fn drive<R>(&self, f: impl FnOnce() -> R) -> R {
+        context::driving(self, || self.core.drive(f))
+    }
+
+    fn run_until<F: Future>(&self, future: F, root: &'static Location<'static>) -> F::Output {
+        let mut future = pin!(future);
+        let (waker, _root) = self.root(root);
+        let mut cx = Context::from_waker(&waker);
+        let mut until_turn = self.event_interval;
+        loop {
+            if self.root_woken.take()
+                && let Poll::Ready(output) = coop::with_full_budget(|| future.as_mut().poll(&mut cx))
+            {
+                return output;
+            }
+            if until_turn == 0 {
+                self.core.receive();
+                self.turn(Wait::Poll);
+                until_turn = self.event_interval;
+            }
+            if self.core.run_one() {
+                until_turn -= 1;
+            } else if self.core.sleep() {
+                self.turn(Wait::Block);
+                self.core.receive();
+                until_turn = self.event_interval;
+            } else {
+                self.core.receive();
+            }
+        }
+    }
+
+    fn turn(&self, how: Wait) {
+        self.reactor.turn(how);
+    }
+
+    /// A task that stands for the future of `block_on`: it is woken like any other, from any thread, and takes its turn in the
+    /// same queue; to run it means to poll that future next.
+    fn root(&self, spawned_at: &'static Location<'static>) -> (Waker, AbortOnDrop) {
+        self.root_woken.set(true);
+        let mark = poll_fn(|_| {
+            context::with_worker(|worker| worker.expect("the root runs on a worker").root_woken.set(true));
+            Poll::<()>::Pending
+        });
+        let task = self.core.spawn_idle(mark, self.meta(spawned_at));
+        let waker = task.waker();
+        (waker, AbortOnDrop(JoinHandle::of(task)))
+    }
+
+    /// Ends every task, on this thread.
+    pub(crate) fn close(self) {
+        context::driving(&self, || self.core.close());
+    }
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,232 @@
+//! The outside view of a runtime: what any thread may hold and call.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::context;
+use crate::executor::blocking::{BlockingPool, Hold};
+use crate::executor::park;
+use crate::reactor;
+use crate::task::{Bell, HomeShared, Id, JoinHandle, Meta, spawn_remote};
+
+/// What all handles of one runtime share.
+pub(crate) struct Shared {
+    home: Arc<HomeShared>,
+    reactor: Arc<reactor::Handle>,
+    blocking: BlockingPool,
+    shut_down: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(home: Arc<HomeShared>, reactor: Arc<reactor::Handle>, blocking: BlockingPool) -> Self {
+        Self { home, reactor, blocking, shut_down: AtomicBool::new(false) }
+    }
+
+    /// What wakes the worker.
+    pub(crate) fn bell(&self) -> Arc<dyn Bell> {
+        Arc::clone(&self.reactor) as Arc<dyn Bell>
+    }
+
+    pub(crate) fn blocking(&self) -> &BlockingPool {
+        &self.blocking
+    }
+
+    /// Whether the runtime is gone; its threads may learn of it late.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.shut_down.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_shut_down(&self) {
+        self.shut_down.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Bell for reactor::Handle {
+    fn ring(&self) {
+        self.wake();
+    }
+}
+
+impl Hold for reactor::Handle {
+    fn hold(&self) {
+        self.hold_time();
+    }
+
+    fn release(&self) {
+        self.release_time();
+    }
+}
+
+/// A reference to a runtime: spawns onto it from anywhere; cheap to clone.
+///
+/// A handle does not keep the runtime running. When the runtime is gone, what is spawned is cancelled at once.
+///
+/// Counterpart: `tokio::runtime::Handle`.
+///
+/// # Examples
+///
+/// A plain thread hands work to a runtime:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = rt::runtime::Builder::new_current_thread().build()?;
+/// let handle = runtime.handle().clone();
+/// let thread = std::thread::spawn(move || handle.spawn(async { 6 * 7 }));
+///
+/// let task = thread.join().unwrap();
+/// assert_eq!(runtime.block_on(task).unwrap(), 42);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The runtime that this thread is in: the one whose tasks it runs, or that it has [entered](Self::enter). The threads of
+    /// [`spawn_blocking`](crate::spawn_blocking) are in the runtime that they belong to.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime; [`try_current`](Self::try_current) does not.
+    #[track_caller]
+    pub fn current() -> Self {
+        context::handle().expect(context::NO_RUNTIME)
+    }
+
+    /// The runtime that this thread is in.
+    ///
+    /// # Errors
+    ///
+    /// [`TryCurrentError`] outside of a runtime.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::handle().ok_or(TryCurrentError(()))
+    }
+
+    /// Spawns `future` onto this runtime. On the current-thread flavor it makes progress only while some thread is in
+    /// [`Runtime::block_on`](super::Runtime::block_on).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let spawned_at = Location::caller();
+        let mut future = Some(future);
+        let local = context::with_worker(|worker| {
+            let worker = worker.filter(|worker| Arc::ptr_eq(worker.shared(), &self.shared))?;
+            Some(worker.spawn(future.take()?, spawned_at))
+        });
+        match (local, future) {
+            (Some(handle), _) => handle,
+            (None, Some(future)) => {
+                JoinHandle::of(spawn_remote(&self.shared.home, future, Meta { id: Id::next(), spawned_at }))
+            }
+            (None, None) => unreachable!("the future is taken only to be spawned"),
+        }
+    }
+
+    /// Runs `f`, which may block, on a thread of this runtime's pool. See [`spawn_blocking`](crate::spawn_blocking).
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        JoinHandle::blocking(self.shared.blocking.spawn(Id::next().as_u64(), f))
+    }
+
+    /// Blocks this thread until `future` is ready, within this runtime: what it spawns, and the sockets and timers that it makes,
+    /// belong to it.
+    ///
+    /// Nothing but `future` runs on this thread, so a caller that holds a lock cannot meet a task that wants it. On the
+    /// current-thread flavor tasks, sockets and timers need some other thread in
+    /// [`Runtime::block_on`](super::Runtime::block_on); without one this waits for ever.
+    ///
+    /// # Panics
+    ///
+    /// If this thread drives a runtime already, and if `future` panics.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert!(!context::is_driving(), "{}", context::NESTED);
+        let _entered = self.enter();
+        park::block_on(future)
+    }
+
+    /// Enters the runtime: until the guard is dropped, [`rt::spawn`](crate::spawn), sockets and timers on this thread belong to
+    /// it. Guards are dropped in the opposite order of their making.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = rt::runtime::Builder::new_current_thread().build()?;
+    /// let sleep = {
+    ///     let _entered = runtime.enter();
+    ///     rt::time::sleep(std::time::Duration::from_millis(1))
+    /// };
+    /// runtime.block_on(sleep);
+    /// # Ok(()) }
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard { depth: context::enter(self.clone()), _handle: std::marker::PhantomData }
+    }
+
+    /// Calls `f` within the runtime, also on a thread that is exiting.
+    pub(crate) fn enter_quietly<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
+    }
+
+    pub(crate) fn reactor(&self) -> &Arc<reactor::Handle> {
+        &self.shared.reactor
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("shut_down", &self.shared.is_shut_down()).finish_non_exhaustive()
+    }
+}
+
+/// Leaves the runtime when it is dropped; from [`Handle::enter`].
+#[must_use = "the runtime is left when the guard is dropped, so keep it: `let _entered = handle.enter();`"]
+#[derive(Debug)]
+pub struct EnterGuard<'a> {
+    /// `None`: this thread is exiting and could not enter.
+    depth: Option<usize>,
+    /// Not `Send`: what was entered here is left here.
+    _handle: std::marker::PhantomData<(&'a Handle, *const ())>,
+}
+
+impl Drop for EnterGuard<'_> {
+    #[track_caller]
+    fn drop(&mut self) {
+        if let Some(depth) = self.depth
+            && !context::leave(depth)
+            && !std::thread::panicking()
+        {
+            panic!("guards of `Handle::enter` are dropped in the opposite order of their making, and these were not");
+        }
+    }
+}
+
+/// This thread is in no runtime; from [`Handle::try_current`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TryCurrentError(());
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(context::NO_RUNTIME)
+    }
+}
+
+impl std::error::Error for TryCurrentError {}

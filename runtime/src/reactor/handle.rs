@@ -1,0 +1,112 @@
+//! The outside view of a reactor: what any thread may ask of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+use std::time::Instant;
+
+use super::clock::Clock;
+use super::driver::DriverHandle;
+use super::remote::{Posted, RemoteTimer, Request, Requests};
+use super::wheel::Key;
+use crate::primitives::atomic::AtomicBool;
+use crate::primitives::atomic::Ordering::{Acquire, Release};
+
+/// Names a reactor; never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ReactorId(u64);
+
+#[derive(Debug)]
+pub(crate) struct Handle {
+    id: ReactorId,
+    clock: Arc<Clock>,
+    driver: Arc<DriverHandle>,
+    pub(super) requests: Requests,
+    /// The bell was rung. Only virtual time asks: it does not advance if somebody wants to be heard first.
+    rung: AtomicBool,
+}
+
+/// The reactors that are alive. Not `crate::primitives`: a static cannot hold loom's mutex, and nothing is called under it.
+static REACTORS: parking_lot::Mutex<BTreeMap<ReactorId, Weak<Handle>>> = parking_lot::Mutex::new(BTreeMap::new());
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+
+impl Handle {
+    pub(super) fn new(clock: Arc<Clock>, driver: Arc<DriverHandle>) -> Arc<Self> {
+        let id = ReactorId(NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let handle = Arc::new(Self { id, clock, driver, requests: Requests::default(), rung: AtomicBool::new(false) });
+        REACTORS.lock().insert(id, Arc::downgrade(&handle));
+        handle
+    }
+
+    /// The handle of the reactor with this name, if it is alive.
+    pub(crate) fn find(id: ReactorId) -> Option<Arc<Self>> {
+        REACTORS.lock().get(&id)?.upgrade()
+    }
+
+    pub(super) fn forget(id: ReactorId) {
+        REACTORS.lock().remove(&id);
+    }
+
+    pub(crate) fn id(&self) -> ReactorId {
+        self.id
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    /// Where sources are registered.
+    pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
+        &self.driver
+    }
+
+    /// Rings the bell: a turn that waits, or the next one that would, returns.
+    pub(crate) fn wake(&self) {
+        // Release pairs with the Acquire in `take_rung`.
+        self.rung.store(true, Release);
+        self.driver.wake();
+    }
+
+    /// Whether the bell was rung since the last look.
+    pub(super) fn take_rung(&self) -> bool {
+        self.rung.swap(false, Acquire)
+    }
+
+    /// A blocking call goes out: paused time does not advance by itself until `release_time`.
+    pub(crate) fn hold_time(&self) {
+        self.clock.hold();
+    }
+
+    /// A blocking call is back.
+    pub(crate) fn release_time(&self) {
+        if self.clock.release() {
+            self.wake();
+        }
+    }
+
+    /// Arms a timer from a thread that does not drive the reactor. None if the reactor is gone.
+    pub(crate) fn arm_timer(&self, deadline: Instant, waker: Waker) -> Option<Arc<RemoteTimer>> {
+        let timer = RemoteTimer::new(self.clock.nanos(deadline), waker);
+        self.post(Request::Arm(Arc::clone(&timer))).then_some(timer)
+    }
+
+    /// Gives an armed timer another deadline.
+    pub(crate) fn reschedule_timer(&self, key: Key, deadline: Instant) {
+        self.post(Request::Reschedule { key, deadline: self.clock.nanos(deadline) });
+    }
+
+    /// Takes an armed timer out of the wheel.
+    pub(crate) fn cancel_timer(&self, key: Key) {
+        self.post(Request::Cancel(key));
+    }
+
+    /// False: nobody serves requests any more.
+    fn post(&self, request: Request) -> bool {
+        match self.requests.post(request) {
+            Posted::Ring => self.wake(),
+            Posted::Nothing => {}
+            Posted::Closed => return false,
+        }
+        true
+    }
+}

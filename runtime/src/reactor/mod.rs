@@ -1,0 +1,296 @@
+//! I/O and time meet here and nowhere else: [`Reactor::turn`] waits for both.
+//!
+//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody.
+
+pub(crate) mod clock;
+pub(crate) mod driver;
+mod handle;
+pub(crate) mod mio;
+pub(crate) mod readiness;
+pub(crate) mod ready;
+pub(crate) mod registry;
+mod remote;
+mod wheel;
+
+#[cfg(all(test, unix, not(loom)))]
+mod driver_checks;
+#[cfg(test)]
+mod checks;
+#[cfg(test)]
+mod readiness_checks;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod testing;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use std::vec;
+
+pub(crate) use self::handle::{Handle, ReactorId};
+pub(crate) use self::remote::RemoteTimer;
+pub(crate) use self::wheel::Key;
+
+use self::clock::Clock;
+use self::driver::Driver;
+use self::wheel::{Precision, Wheel};
+
+/// So many wakers stay allocated between two turns.
+const RETAINED_WAKERS: usize = 1024;
+
+/// After so many turns among tasks that never rest, a clock that is being advanced takes its next step all the same.
+const BUSY_TURNS: u32 = 16;
+
+/// What a turn may do if there is nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Return at once: tasks are ready.
+    Poll,
+    /// Wait for an event, a ring or a deadline: all tasks are idle. It may return without any of them.
+    Block,
+}
+
+/// Events, deadlines, and the wakers that wait for them.
+pub(crate) struct Reactor {
+    id: ReactorId,
+    clock: Arc<Clock>,
+    handle: Arc<Handle>,
+    driver: RefCell<Box<dyn Driver>>,
+    wheel: RefCell<Wheel<Waker>>,
+    /// The latest time that the clock has shown here. What was due then needs no look at the clock.
+    seen: Cell<Instant>,
+    /// Where somebody is advancing the paused clock to, step by step.
+    goal: Cell<Option<Instant>>,
+    /// How many turns since the last step towards the goal came while tasks were ready.
+    busy: Cell<u32>,
+    /// Kept for its capacity.
+    woken: Cell<Vec<Waker>>,
+}
+
+impl Reactor {
+    /// A reactor over the operating system's poller.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it has no descriptors left.
+    pub(crate) fn with_system_driver(start_paused: bool) -> io::Result<Self> {
+        Ok(Self::new(Box::new(mio::MioDriver::new()?), Arc::new(Clock::new(start_paused))))
+    }
+
+    pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
+        let seen = Cell::new(clock.now());
+        let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
+        Self {
+            id: handle.id(),
+            clock,
+            handle,
+            driver: RefCell::new(driver),
+            wheel: RefCell::new(Wheel::new()),
+            seen,
+            goal: Cell::new(None),
+            busy: Cell::new(0),
+            woken: Cell::default(),
+        }
+    }
+
+    /// Serves requests, waits as `how` says, marks what is ready, fires what is due, and wakes who waits for it.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system refuses to wait, which no correct use of it does.
+    pub(crate) fn turn(&self, how: Wait) {
+        let mut woken = self.woken.take();
+        self.serve_requests();
+        if self.clock.is_paused() {
+            self.turn_virtual(how, &mut woken);
+        } else {
+            let timeout = match how {
+                Wait::Poll => Some(Duration::ZERO),
+                Wait::Block => self.time_to_deadline(&mut woken),
+            };
+            self.wait(timeout, &mut woken);
+            self.fire(&mut woken);
+        }
+        // Nothing is borrowed from here on.
+        wake_all(&mut woken);
+        woken.shrink_to(RETAINED_WAKERS);
+        self.woken.set(woken);
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> ReactorId {
+        self.id
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    #[inline]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The time. Whatever is due by then counts as elapsed from now on, fired or not.
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        let now = self.clock.now();
+        self.seen.set(now);
+        now
+    }
+
+    /// Whether the clock is known to have reached `deadline`, without a look at it.
+    #[inline]
+    pub(crate) fn has_seen(&self, deadline: Instant) -> bool {
+        self.seen.get() >= deadline
+    }
+
+    /// Wakes `waker` in the first turn that ends at or after `deadline`.
+    #[inline]
+    pub(crate) fn arm(&self, deadline: Instant, waker: &Waker) -> Key {
+        // Cloned before anything is borrowed: that may run foreign code.
+        let waker = waker.clone();
+        let deadline = self.clock.nanos(deadline);
+        self.wheel.borrow_mut().insert(deadline, waker)
+    }
+
+    /// Whom the timer wakes from now on. False if it is no longer armed.
+    #[inline]
+    pub(crate) fn set_waker(&self, key: Key, waker: &Waker) -> bool {
+        match self.wheel.borrow_mut().get_mut(key) {
+            None => return false,
+            Some(armed) if armed.will_wake(waker) => return true,
+            Some(_) => {}
+        }
+        let fresh = waker.clone();
+        // Cloning and dropping may run foreign code: neither happens while the wheel is borrowed.
+        let old = self.wheel.borrow_mut().get_mut(key).map(|armed| mem::replace(armed, fresh));
+        old.is_some()
+    }
+
+    /// Gives the timer another deadline. False if it is no longer armed.
+    pub(crate) fn reschedule(&self, key: Key, deadline: Instant) -> bool {
+        self.wheel.borrow_mut().reschedule(key, self.clock.nanos(deadline))
+    }
+
+    /// Takes the timer out and hands its waker back, if it is still armed.
+    #[inline]
+    pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
+        self.wheel.borrow_mut().remove(key)
+    }
+
+    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
+    /// until it has reached `goal`.
+    pub(crate) fn set_goal(&self, goal: Instant) {
+        self.goal.set(self.goal.get().max(Some(goal)));
+    }
+
+    /// Nobody waits for the clock to reach `goal` any more.
+    pub(crate) fn drop_goal(&self, goal: Instant) {
+        if self.goal.get() == Some(goal) {
+            self.goal.set(None);
+        }
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn armed_timers(&self) -> usize {
+        self.wheel.borrow().len()
+    }
+
+    /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
+    fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
+        self.wait(Some(Duration::ZERO), woken);
+        self.fire(woken);
+        if !woken.is_empty() || self.handle.take_rung() {
+            return;
+        }
+        let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
+        let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
+        let deadline = if moves { self.exact_deadline() } else { None };
+        match deadline.into_iter().chain(goal).min() {
+            Some(next) => self.clock.advance_to(next),
+            None if how == Wait::Block => self.wait(None, woken),
+            None => {}
+        }
+        self.fire(woken);
+    }
+
+    /// Whether it is time for a step towards the goal.
+    fn may_step(&self, how: Wait) -> bool {
+        let busy = if how == Wait::Block { BUSY_TURNS } else { self.busy.get() + 1 };
+        self.busy.set(busy % BUSY_TURNS);
+        busy == BUSY_TURNS
+    }
+
+    fn serve_requests(&self) {
+        let mut removed = Vec::new();
+        self.handle.requests.serve(&mut self.wheel.borrow_mut(), &mut removed);
+    }
+
+    fn wait(&self, timeout: Option<Duration>, woken: &mut Vec<Waker>) {
+        match self.driver.borrow_mut().wait(timeout, woken) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => panic!("the I/O driver cannot wait: {error}"),
+            _ => {}
+        }
+    }
+
+    /// Moves the wakers of what is due to `woken`. Looks at the clock only if there is a timer.
+    fn fire(&self, woken: &mut Vec<Waker>) {
+        let mut wheel = self.wheel.borrow_mut();
+        if !wheel.is_empty() {
+            wheel.advance(self.clock.nanos(self.now()), self.precision(), woken);
+            wheel.trim();
+        } else if self.goal.get().is_some() {
+            self.now();
+        }
+    }
+
+    /// How long nothing is due. None: for ever. What is due already goes to `woken`.
+    fn time_to_deadline(&self, woken: &mut Vec<Waker>) -> Option<Duration> {
+        // The wheel has to know the time to tell what comes next: it may not have been used for hours.
+        self.fire(woken);
+        if !woken.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
+        Some(Duration::from_nanos(next.saturating_sub(self.clock.nanos(self.seen.get()))))
+    }
+
+    fn exact_deadline(&self) -> Option<Instant> {
+        let next = self.wheel.borrow_mut().next_deadline(Precision::Exact)?;
+        Some(self.clock.instant(next))
+    }
+
+    fn precision(&self) -> Precision {
+        if self.clock.is_paused() { Precision::Exact } else { Precision::Tick }
+    }
+}
+
+impl Drop for Reactor {
+    /// Wakes whoever waits for a timer here, so that it learns that the timer will never fire.
+    fn drop(&mut self) {
+        Handle::forget(self.id);
+        let mut orphans = Vec::new();
+        self.handle.requests.close(&mut orphans);
+        self.wheel.get_mut().clear(&mut orphans);
+        wake_all(&mut orphans);
+    }
+}
+
+/// Wakes all, even if one of the wakers panics.
+fn wake_all(woken: &mut Vec<Waker>) {
+    struct Rest<'a>(vec::Drain<'a, Waker>);
+    impl Drop for Rest<'_> {
+        fn drop(&mut self) {
+            self.0.by_ref().for_each(Waker::wake);
+        }
+    }
+    let mut rest = Rest(woken.drain(..));
+    for waker in rest.0.by_ref() {
+        waker.wake();
+    }
+}

@@ -1,0 +1,78 @@
+//! What the tests of the reactor and of time stand on: a driver with a script.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use super::Reactor;
+use super::clock::Clock;
+use super::driver::{Driver, DriverHandle};
+use super::mio::MioDriver;
+
+/// What the driver was asked and what it is to answer.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// The timeouts it was given.
+    pub(crate) waits: Mutex<Vec<Option<Duration>>>,
+    /// The wakers that it finds in its next wait.
+    pub(crate) events: Mutex<Vec<Waker>>,
+    /// Called once, in the next wait without a timeout, in the stead of another thread.
+    pub(crate) meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+/// A reactor that does what the script says, besides what it would do anyway.
+pub(crate) fn scripted(start_paused: bool) -> (Reactor, Arc<Script>) {
+    let script = Arc::<Script>::default();
+    let driver = ScriptedDriver { system: MioDriver::new().unwrap(), script: Arc::clone(&script) };
+    (Reactor::new(Box::new(driver), Arc::new(Clock::new(start_paused))), script)
+}
+
+struct ScriptedDriver {
+    system: MioDriver,
+    script: Arc<Script>,
+}
+
+impl Driver for ScriptedDriver {
+    fn wait(&mut self, timeout: Option<Duration>, woken: &mut Vec<Waker>) -> io::Result<()> {
+        self.script.waits.lock().unwrap().push(timeout);
+        woken.append(&mut self.script.events.lock().unwrap());
+        if timeout.is_none()
+            && let Some(meanwhile) = self.script.meanwhile.lock().unwrap().take()
+        {
+            meanwhile();
+        }
+        let timeout = if woken.is_empty() { timeout } else { Some(Duration::ZERO) };
+        self.system.wait(timeout, woken)
+    }
+
+    fn handle(&self) -> &Arc<DriverHandle> {
+        self.system.handle()
+    }
+}
+
+/// A waker that tells whether it was woken.
+#[derive(Debug, Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    /// Whether it was woken since this was asked last.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,172 @@
+//! Runtimes that one makes, keeps and drops: [`Builder`], [`Runtime`], [`Handle`].
+//!
+//! `#[rt::main]` and [`rt::block_on`](crate::block_on) make one where that is all one wants.
+
+mod builder;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::builder::Builder;
+pub use crate::handle::{EnterGuard, Handle, TryCurrentError};
+
+use crate::context;
+use crate::executor::park::{self, Parker};
+use crate::executor::seat;
+use crate::executor::slot::Slot;
+use crate::executor::worker::Worker;
+use crate::task::JoinHandle;
+
+/// An executor, a reactor, timers and a pool for blocking calls.
+///
+/// This is the current-thread flavor: tasks run on the thread that is in [`block_on`](Self::block_on), and nothing runs while
+/// none is. When several threads block at once, one of them drives the runtime, and another takes over when it leaves.
+///
+/// Dropping the runtime drops every task's future, on the thread that drops it (the ones of [`spawn_local`](crate::spawn_local)
+/// on their own threads), and cancels the blocking calls that have not started. Those that have are not waited for.
+///
+/// Counterpart: `tokio::runtime::Runtime`; Twisted's reactor, except that one can have several, one after another or side by
+/// side.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = rt::runtime::Builder::new_current_thread().build()?;
+/// let task = runtime.spawn(async { "later" });
+/// assert_eq!(runtime.block_on(task).unwrap(), "later");
+/// # Ok(()) }
+/// ```
+pub struct Runtime {
+    handle: Handle,
+    /// Boxed: it is moved between threads, and large. `None` after shutdown.
+    worker: Slot<Box<Worker>>,
+}
+
+impl Runtime {
+    pub(crate) fn from_worker(worker: Worker) -> Self {
+        Self { handle: Handle::from_shared(Arc::clone(worker.shared())), worker: Slot::new(Box::new(worker)) }
+    }
+
+    /// Runs `future` on this thread, and every task besides, until it is ready. Tasks that are not finished by then go on in the
+    /// next call.
+    ///
+    /// # Panics
+    ///
+    /// If this thread drives a runtime already, and if `future` panics. The runtime can be used afterwards.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert!(!context::is_driving(), "{}", context::NESTED);
+        let parker = Arc::new(Parker::default());
+        let mut future = pin!(future);
+        if let Some(worker) = self.worker.take() {
+            return self.drive(worker, future);
+        }
+        // Another thread drives. Until it leaves, only our own future runs here.
+        let waiting = Waiting(self, parker);
+        let entered = self.enter();
+        match park::block_on_unless(future.as_mut(), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
+            Ok(output) => output,
+            Err(worker) => {
+                drop(entered);
+                self.drive(worker, future)
+            }
+        }
+    }
+
+    fn drive<F: Future>(&self, worker: Box<Worker>, future: F) -> F::Output {
+        let driven = Driven { runtime: self, worker: Some(worker) };
+        seat::with(self.handle.shared(), |seat| {
+            driven.worker.as_ref().expect("there until it drops").block_on(seat, future)
+        })
+    }
+
+    /// Spawns `future` onto the runtime; it runs while some thread is in [`block_on`](Self::block_on).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// Runs `f`, which may block, on a thread of the runtime's pool. See [`spawn_blocking`](crate::spawn_blocking).
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle.spawn_blocking(f)
+    }
+
+    /// The runtime's handle.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Enters the runtime without running anything. See [`Handle::enter`].
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Shuts down and waits until no blocking call runs any more, for at most `timeout`.
+    ///
+    /// Tasks are dropped at once, whatever `timeout` is.
+    pub fn shutdown_timeout(self, timeout: Duration) {
+        self.shut_down();
+        self.handle.shared().blocking().shutdown_timeout(timeout);
+    }
+
+    /// Shuts down without waiting for blocking calls: what dropping the runtime does, under a name that says so.
+    pub fn shutdown_background(self) {
+        drop(self);
+    }
+
+    fn shut_down(&self) {
+        self.handle.shared().set_shut_down();
+        if let Some(worker) = self.worker.take() {
+            seat::close(self.handle.shared());
+            worker.close();
+        }
+        self.handle.shared().blocking().shutdown();
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+/// A worker in use: back in its slot when the use is over, also by unwinding.
+struct Driven<'a> {
+    runtime: &'a Runtime,
+    worker: Option<Box<Worker>>,
+}
+
+impl Drop for Driven<'_> {
+    fn drop(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            self.runtime.worker.put(worker);
+        }
+    }
+}
+
+/// Somebody who waits for the worker: not any more when this is dropped.
+struct Waiting<'a>(&'a Runtime, Arc<Parker>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.worker.forget(&self.1);
+    }
+}

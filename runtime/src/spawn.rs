@@ -1,0 +1,192 @@
+//! The ways to start something on the runtime that this thread is in.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::context;
+use crate::handle::Handle;
+use crate::runtime::Builder;
+use crate::task::{Core, Id, JoinHandle};
+
+/// Starts `future` as a task: it runs beside its spawner, whether its handle is awaited or not.
+///
+/// The task belongs to the runtime that this thread is in. Dropping the handle detaches it. A panic in it is caught and handed
+/// to whoever awaits the handle. While the runtime shuts down, the task is cancelled at once.
+///
+/// Counterpart: `tokio::spawn`. Twisted's nearest is `ensureDeferred`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Examples
+///
+/// ```
+/// # rt::block_on(async {
+/// let tasks: Vec<_> = (1..=10).map(|n| rt::spawn(async move { n * n })).collect();
+/// let mut sum = 0;
+/// for task in tasks {
+///     sum += task.await.unwrap();
+/// }
+/// assert_eq!(sum, 385);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if context::has_entered() {
+        return Handle::current().spawn(future);
+    }
+    let spawned_at = Location::caller();
+    context::with_worker(|worker| worker.expect(context::NO_RUNTIME).spawn(future, spawned_at))
+}
+
+/// Starts `future`, which need not be `Send`, as a task of this thread.
+///
+/// It runs only on this thread, while the thread is in [`Runtime::block_on`](crate::runtime::Runtime::block_on), and is dropped
+/// on it: with the runtime if that is shut down here, at the latest when the thread exits.
+///
+/// Counterpart: `tokio::task::spawn_local`, without a `LocalSet`.
+///
+/// # Panics
+///
+/// If this thread does not drive a runtime: in a blocking call, or where a runtime was only entered.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// # rt::block_on(async {
+/// let shared = Rc::new(5);
+/// let clone = Rc::clone(&shared);
+/// let task = rt::spawn_local(async move { *clone + 1 });
+/// assert_eq!(task.await.unwrap(), 6);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let spawned_at = Location::caller();
+    context::with_worker(|worker| worker.and_then(|worker| worker.spawn_local(future, spawned_at))).expect(
+        "rt::spawn_local needs a thread that drives a runtime: call it from a task, or within `Runtime::block_on`, \
+         `rt::block_on` or `#[rt::main]`",
+    )
+}
+
+/// Runs `f`, which may block, on a thread that is kept for such calls, so that it does not hold up the tasks of this one.
+///
+/// The call belongs to the runtime that this thread is in. A call that has started cannot be cancelled; one that still waits
+/// for a thread can. Neither dropping the runtime nor the end of the program waits for it.
+///
+/// Counterpart: `tokio::task::spawn_blocking`; Twisted's `deferToThread`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Examples
+///
+/// ```
+/// # rt::block_on(async {
+/// let sum = rt::spawn_blocking(|| (1..=1_000_u64).sum::<u64>()).await.unwrap();
+/// assert_eq!(sum, 500_500);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    Handle::current().spawn_blocking(f)
+}
+
+/// Blocks this thread until `future` is ready: on a current-thread runtime made for this call or, where a runtime was
+/// [entered](Handle::enter) or in a blocking call, within that runtime as [`Handle::block_on`] does.
+///
+/// Counterpart: `futures::executor::block_on`, with everything that `rt` has.
+///
+/// # Panics
+///
+/// If this thread drives a runtime already, if `future` panics, and if the system has no descriptors left for a runtime.
+///
+/// # Examples
+///
+/// ```
+/// let sum = rt::block_on(async {
+///     let task = rt::spawn(async { 40 });
+///     task.await.unwrap() + 2
+/// });
+/// assert_eq!(sum, 42);
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    assert!(!context::is_driving(), "{}", context::NESTED);
+    if let Some(handle) = context::handle() {
+        return handle.block_on(future);
+    }
+    let runtime = Builder::new_current_thread().build().expect("a runtime needs a few free descriptors");
+    runtime.block_on(future)
+}
+
+/// Lets every other task that is ready run before this one goes on.
+///
+/// Counterpart: `tokio::task::yield_now`.
+///
+/// # Cancel safety
+///
+/// Cancel safe: nothing is lost.
+///
+/// ```
+/// # rt::block_on(async {
+/// let other = rt::spawn(async { "done" });
+/// rt::task::yield_now().await;
+/// assert!(other.is_finished());
+/// # });
+/// ```
+pub async fn yield_now() {
+    struct YieldNow(bool);
+    impl Future for YieldNow {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+    YieldNow(false).await;
+}
+
+/// The id of the task that runs now.
+///
+/// # Panics
+///
+/// Outside of a task: also in the future of `block_on`, and in a blocking call.
+#[track_caller]
+pub fn id() -> Id {
+    try_id().expect("there is no task here: `rt::task::id` is for the inside of what was spawned")
+}
+
+/// The id of the task that runs now; `None` outside of a task.
+///
+/// ```
+/// assert_eq!(rt::task::try_id(), None);
+/// # rt::block_on(async {
+/// let task = rt::spawn(async { rt::task::id() });
+/// assert_eq!(task.id(), task.await.unwrap());
+/// # });
+/// ```
+pub fn try_id() -> Option<Id> {
+    Core::with_current(|core| core.and_then(Core::running))
+}

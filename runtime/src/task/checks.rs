@@ -1,0 +1,485 @@
+//! Models of the cell: under `--cfg loom` every interleaving (within a bound where there are many), else the same bodies a few
+//! times with real threads, for the sanitizers.
+//!
+//! Each has been seen to fail; what was broken for it stands above it.
+#![allow(unsafe_code)]
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::{Bell, Core, Home, Id, JoinError, JoinHandle, Meta, spawn_remote};
+use crate::executor::park::{self, Parker};
+use crate::primitives::{Mutex, UnsafeCell, thread};
+
+fn model(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
+    #[cfg(loom)]
+    {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = preemptions;
+        builder.check(body);
+    }
+    #[cfg(not(loom))]
+    {
+        let _ = preemptions;
+        (0..200).for_each(|_| body());
+    }
+}
+
+/// A core with a bell that can be waited for.
+struct Bench {
+    core: Core,
+    parker: Arc<Parker>,
+}
+
+impl Bell for Parker {
+    fn ring(&self) {
+        self.unpark();
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        let parker = Arc::new(Parker::default());
+        Self { core: Core::new(Home::new(Arc::clone(&parker) as _)), parker }
+    }
+
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        JoinHandle::of(self.core.spawn(future, meta()))
+    }
+
+    /// What a worker's loop does, until `done`.
+    fn run_until(&self, done: impl Fn() -> bool) {
+        while !done() {
+            if self.core.run_one() {
+                continue;
+            }
+            if self.core.sleep() {
+                self.parker.park();
+            }
+            self.core.receive();
+        }
+    }
+
+    /// Drives `body` and closes.
+    fn run(body: impl FnOnce(&Self)) {
+        let bench = Self::new();
+        bench.core.drive(|| body(&bench));
+        bench.close();
+    }
+
+    fn close(self) {
+        self.core.close();
+    }
+
+    /// A task that leaves its waker in its first poll and ends in the first poll that sees `data` written.
+    fn waiting_task(&self, data: &Arc<Data>) -> (JoinHandle<u32>, Waker) {
+        let place = Arc::new(std::sync::Mutex::new(None));
+        let (task_place, data) = (Arc::clone(&place), Arc::clone(data));
+        let mut polled = false;
+        let task = self.spawn(poll_fn(move |cx| {
+            if !std::mem::replace(&mut polled, true) {
+                *task_place.lock().unwrap() = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(data.read())
+        }));
+        assert!(self.core.run_one());
+        let waker = place.lock().unwrap().take().expect("polled once");
+        (task, waker)
+    }
+}
+
+fn meta() -> Meta {
+    Meta { id: Id::next(), spawned_at: std::panic::Location::caller() }
+}
+
+/// A number that is written without synchronisation of its own: loom reports a read that the wake did not order.
+struct Data(UnsafeCell<u32>);
+
+// SAFETY: the models are there to show that accesses are ordered.
+unsafe impl Sync for Data {}
+// SAFETY: as above.
+unsafe impl Send for Data {}
+
+impl Data {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(UnsafeCell::new(0)))
+    }
+    fn write(&self, value: u32) {
+        // SAFETY: see the type.
+        self.0.with_mut(|place| unsafe { *place = value });
+    }
+    fn read(&self) -> u32 {
+        // SAFETY: see the type.
+        self.0.with(|place| unsafe { *place })
+    }
+}
+
+/// Tells where it was dropped.
+struct DropFlag(Arc<std::sync::atomic::AtomicU32>);
+
+impl Drop for DropFlag {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+fn drop_flag() -> (DropFlag, impl Fn() -> u32) {
+    let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let reader = Arc::clone(&count);
+    (DropFlag(count), move || reader.load(std::sync::atomic::Ordering::SeqCst))
+}
+
+/// Broken once: `wake_by_value` with Relaxed instead of AcqRel (race between the write and the poll).
+#[test]
+fn woken_by_value_remotely() {
+    model(None, || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            let remote = thread::spawn(move || {
+                data.write(7);
+                waker.wake();
+            });
+            bench.run_until(|| task.is_finished());
+            assert_eq!(park::block_on(task).unwrap(), 7);
+            remote.join().unwrap();
+        });
+    });
+}
+
+/// Broken once: a drop below zero that does not set QUEUED (leak).
+#[test]
+fn cloned_woken_and_dropped_remotely() {
+    model(Some(3), || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            let remote = thread::spawn(move || {
+                data.write(7);
+                let clone = waker.clone();
+                clone.wake_by_ref();
+                drop(waker);
+                drop(clone);
+            });
+            bench.run_until(|| task.is_finished());
+            drop(task);
+            remote.join().unwrap();
+        });
+    });
+}
+
+/// Broken once: a wake that returns early when WAKE is set already (lost wake-up: the second write is not seen).
+#[test]
+fn two_remotes_wake_and_the_poll_sees_both() {
+    model(Some(2), || {
+        Bench::run(|bench| {
+            let (first, second) = (Data::new(), Data::new());
+            let ready = Arc::new(crate::primitives::atomic::AtomicUsize::new(0));
+            let place = Arc::new(std::sync::Mutex::new(None));
+            let task = bench.spawn({
+                let (first, second, ready, place) = (first.clone(), second.clone(), ready.clone(), place.clone());
+                poll_fn(move |cx| {
+                    *place.lock().unwrap() = Some(cx.waker().clone());
+                    // Relaxed on purpose: only the wakes order the data.
+                    if ready.load(crate::primitives::atomic::Ordering::Relaxed) < 2 {
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(first.read() + second.read())
+                })
+            });
+            assert!(bench.core.run_one());
+            let waker: Waker = place.lock().unwrap().clone().unwrap();
+            let remotes = [first, second].map(|data| {
+                let (waker, ready) = (waker.clone(), ready.clone());
+                thread::spawn(move || {
+                    data.write(1);
+                    ready.fetch_add(1, crate::primitives::atomic::Ordering::Relaxed);
+                    waker.wake_by_ref();
+                    drop(waker);
+                })
+            });
+            drop(waker);
+            bench.run_until(|| task.is_finished());
+            drop(place.lock().unwrap().take());
+            drop(task);
+            remotes.into_iter().for_each(|remote| remote.join().unwrap());
+        });
+    });
+}
+
+/// Broken once: SCHEDULED not looked at when the cell is taken from the inbox (run twice, the queue is torn).
+#[test]
+fn woken_remotely_and_locally() {
+    model(Some(3), || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            let far = waker.clone();
+            let remote = thread::spawn(move || far.wake());
+            waker.wake();
+            bench.run_until(|| task.is_finished());
+            drop(task);
+            remote.join().unwrap();
+        });
+    });
+}
+
+/// Broken once: `done` stored Relaxed (race on the output).
+#[test]
+fn joined_remotely() {
+    model(Some(3), || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            waker.wake();
+            assert_eq!(bench.serve(move || park::block_on(task).unwrap()), 0);
+        });
+    });
+}
+
+impl Bench {
+    /// Runs `body` on another thread and serves its requests until it has ended.
+    fn serve<T: Send + 'static>(&self, body: impl FnOnce() -> T + Send + 'static) -> T {
+        // std's atomic: the flag orders nothing, the parker and the join do.
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (flag, parker) = (over.clone(), self.parker.clone());
+        let remote = thread::spawn(move || {
+            let result = body();
+            flag.store(true, std::sync::atomic::Ordering::SeqCst);
+            parker.unpark();
+            result
+        });
+        self.run_until(|| over.load(std::sync::atomic::Ordering::SeqCst));
+        remote.join().unwrap()
+    }
+}
+
+/// Broken once: JOIN_GONE not obeyed after completion (the output is never dropped).
+#[test]
+fn join_handle_dropped_remotely_against_completion() {
+    model(Some(3), || {
+        let (flag, dropped) = drop_flag();
+        let flag = Mutex::new(Some(flag));
+        Bench::run(|bench| {
+            let flag = flag.lock().take();
+            let task = bench.spawn(async move { flag });
+            let remote = thread::spawn(move || drop(task));
+            bench.core.run_one();
+            remote.join().unwrap();
+        });
+        assert_eq!(dropped(), 1);
+    });
+}
+
+/// Broken once: drop as subtraction first and QUEUED in a second step (the settling owner frees the cell between the two).
+#[test]
+fn join_handle_and_waker_on_two_threads() {
+    model(Some(2), || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            let first = thread::spawn(move || drop(task));
+            let second = thread::spawn(move || waker.wake());
+            bench.core.receive();
+            bench.core.run_one();
+            first.join().unwrap();
+            second.join().unwrap();
+        });
+    });
+}
+
+/// Broken once: the settling load Relaxed instead of Acquire (race between the last use and the free).
+#[test]
+fn aborted_remotely_against_completion() {
+    model(Some(3), || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            let switch = task.abort_handle();
+            let remote = thread::spawn(move || switch.abort());
+            waker.wake();
+            bench.run_until(|| task.is_finished());
+            match park::block_on(task) {
+                Ok(value) => assert_eq!(value, 0),
+                Err(error) => assert!(error.is_cancelled()),
+            }
+            remote.join().unwrap();
+        });
+    });
+}
+
+/// Broken once: ABORT dropped by `accept` (the joiner waits for ever).
+#[test]
+fn aborted_and_joined_remotely() {
+    model(Some(2), || {
+        Bench::run(|bench| {
+            let task = bench.spawn(std::future::pending::<()>());
+            let cancelled = bench.serve(move || {
+                task.abort();
+                park::block_on(task).unwrap_err().is_cancelled()
+            });
+            assert!(cancelled);
+        });
+    });
+}
+
+/// Broken once: the pusher without a counted handle to the home (it rings the bell of a home that is gone).
+#[test]
+fn closing_against_wake_and_drop() {
+    model(Some(3), || {
+        let bench = Bench::new();
+        let data = Data::new();
+        let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
+        bench.core.drive(|| drop(task));
+        let remote = thread::spawn(move || {
+            waker.wake_by_ref();
+            drop(waker);
+        });
+        bench.close();
+        remote.join().unwrap();
+    });
+}
+
+/// Broken once: closing that merges cells which are QUEUED (the push lands in an inbox that nobody empties).
+#[test]
+fn closing_against_a_remote_joiner() {
+    model(Some(3), || {
+        let bench = Bench::new();
+        let data = Data::new();
+        let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
+        let remote = thread::spawn(move || park::block_on(task));
+        drop(waker);
+        bench.close();
+        assert!(remote.join().unwrap().is_err_and(|error: JoinError| error.is_cancelled()));
+    });
+}
+
+/// Broken once: the inbox takes the flags but not the count (leak).
+#[test]
+fn a_remote_clone_is_dropped_by_the_owner() {
+    model(None, || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            let remote = thread::spawn(move || waker.clone());
+            let clone = remote.join().unwrap();
+            bench.core.receive();
+            clone.wake();
+            bench.run_until(|| task.is_finished());
+            drop(task);
+        });
+    });
+}
+
+/// Broken once: `merge` without adding the owner's count (the cell is freed under the other's hands).
+#[test]
+fn last_drops_on_both_sides_after_the_end() {
+    model(Some(3), || {
+        Bench::run(|bench| {
+            let data = Data::new();
+            let (task, waker) = bench.waiting_task(&data);
+            waker.wake_by_ref();
+            bench.run_until(|| task.is_finished());
+            let remote = thread::spawn(move || drop(waker));
+            drop(task);
+            remote.join().unwrap();
+        });
+    });
+}
+
+/// Broken once: an inbox that closes without looking whether something arrived (a spawned task is never ended).
+#[test]
+fn spawned_remotely_against_closing() {
+    model(Some(3), || {
+        let bench = Bench::new();
+        let home = Arc::clone(bench.core.home().shared());
+        let (flag, dropped) = drop_flag();
+        let remote = thread::spawn(move || {
+            let spawned = spawn_remote(&home, async move { drop(flag) }, meta());
+            park::block_on(JoinHandle::of(spawned)).is_err()
+        });
+        bench.close();
+        assert!(remote.join().unwrap());
+        assert_eq!(dropped(), 1);
+    });
+}
+
+/// Broken once: `spawn_remote` that does not ring a sleeper (the task never runs).
+#[test]
+fn spawned_remotely_against_sleep() {
+    model(Some(3), || {
+        Bench::run(|bench| {
+            let home = Arc::clone(bench.core.home().shared());
+            let output =
+                bench.serve(move || park::block_on(JoinHandle::of(spawn_remote(&home, async { 5 }, meta()))).unwrap());
+            assert_eq!(output, 5);
+        });
+    });
+}
+
+/// A core is handed from thread to thread through a lock, with a waker on a third. Broken once: handed over through a Relaxed
+/// flag instead (race on the owner half).
+#[test]
+fn a_core_changes_hands() {
+    model(Some(2), || {
+        let bench = Bench::new();
+        let data = Data::new();
+        let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
+        let place = Arc::new(Mutex::new(Some(bench)));
+        let remote = thread::spawn({
+            let data = Arc::clone(&data);
+            move || {
+                data.write(3);
+                waker.wake();
+            }
+        });
+        let next = thread::spawn({
+            let place = Arc::clone(&place);
+            move || {
+                let bench = place.lock().take().expect("only one takes it");
+                bench.core.drive(|| {
+                    bench.core.receive();
+                    bench.core.run_one();
+                });
+                *place.lock() = Some(bench);
+            }
+        });
+        next.join().unwrap();
+        let bench = place.lock().take().expect("put back");
+        bench.core.drive(|| bench.run_until(|| task.is_finished()));
+        let mut task = pin!(task);
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(3))), "joined by its former owner, who drives nothing now");
+        bench.close();
+        remote.join().unwrap();
+    });
+}
+
+/// A waker outlives its core, and meets a new core that may lie at the same address. Broken once: `owns` without a look at
+/// MERGED_HERE (the owner half of a merged cell is written).
+#[test]
+fn a_waker_outlives_its_core_and_meets_another() {
+    model(Some(3), || {
+        let data = Data::new();
+        let old = Bench::new();
+        let (task, waker) = old.core.drive(|| old.waiting_task(&data));
+        drop(task);
+        let far = waker.clone();
+        old.close();
+        let remote = thread::spawn(move || far.wake());
+        Bench::run(|bench| {
+            let task = bench.spawn(async {});
+            waker.wake_by_ref();
+            bench.run_until(|| task.is_finished());
+            drop(waker);
+        });
+        remote.join().unwrap();
+    });
+}

@@ -1,0 +1,511 @@
+//! What one thread drives: the run queue, the home of its tasks, and the owner's side of every operation on them.
+//!
+//! # Invariants
+//!
+//! - **O1** `CURRENT` names the core that this thread drives now, and no other thread drives it: a core is not `Sync`, and is
+//!   handed from thread to thread by moving it. Cells of a seat never move: their home is attached to a core only on their own
+//!   thread.
+//! - **O2** In the run queue are only cells of the homes that this core owns now, SCHEDULED, not DONE, so not retired: they are
+//!   alive (C1).
+#![allow(unsafe_code)]
+
+use std::future::Future;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use super::cell::{self, Birth, Header, Meta};
+use super::home::{self, Home, HomeShared, List};
+use super::owner::Excess;
+use super::pool::Pool;
+use super::reference::Spawned;
+use super::shared::Owed;
+use super::waker::borrowed_waker;
+use crate::panics::quietly;
+use crate::primitives::Cell;
+use crate::queue::{Fifo, PushError};
+use crate::scoped::scoped_thread_local;
+
+/// What a task may do in one poll before the leaf futures make it give way.
+pub(crate) const BUDGET: u8 = 128;
+/// The budget of code that is exempt.
+pub(crate) const UNCONSTRAINED: u8 = u8::MAX;
+
+scoped_thread_local!(
+    /// The core that this thread drives now (O1).
+    pub(super) static CURRENT: Core
+);
+
+/// The owner's side.
+pub(crate) struct Core {
+    home: Box<Home>,
+    home_id: *const HomeShared,
+    seat: Cell<*const Home>,
+    seat_id: Cell<*const HomeShared>,
+    queue: Fifo<Header>,
+    running: Cell<*const Header>,
+    budget: Cell<u8>,
+    pool: Pool,
+}
+
+// SAFETY: what the main home holds is `Send` (`spawn` asks for it), a seat is attached only during `with_seat`, which borrows
+// the core, and everything else is plain data that moves along (O1).
+unsafe impl Send for Core {}
+
+impl Core {
+    pub(crate) fn new(home: Box<Home>) -> Self {
+        Self {
+            home_id: home.id(),
+            home,
+            seat: Cell::new(ptr::null()),
+            seat_id: Cell::new(ptr::null()),
+            queue: Fifo::new(),
+            running: Cell::new(ptr::null()),
+            budget: Cell::new(UNCONSTRAINED),
+            pool: Pool::new(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Calls `f` while this thread drives the core.
+    pub(crate) fn drive<R>(&self, f: impl FnOnce() -> R) -> R {
+        CURRENT.scope(self, f)
+    }
+
+    /// Calls `f` with the core that this thread drives.
+    #[inline(always)]
+    pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
+        CURRENT.with(f)
+    }
+
+    /// Calls `f` while the cells of `seat` belong to this core, too; what is woken and has not run afterwards waits with the
+    /// seat.
+    pub(crate) fn with_seat<R>(&self, seat: &Home, f: impl FnOnce() -> R) -> R {
+        struct Leave<'a>(&'a Core, &'a Home);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.leave(self.1);
+            }
+        }
+        assert!(self.seat.get().is_null(), "a core has one seat at a time");
+        self.seat.set(seat);
+        self.seat_id.set(seat.id());
+        self.queue.append(&seat.parked);
+        let _leave = Leave(self, seat);
+        f()
+    }
+
+    fn leave(&self, seat: &Home) {
+        let queue = Fifo::new();
+        queue.append(&self.queue);
+        while let Some(cell) = queue.pop() {
+            // SAFETY: alive (O2), and out of the other queue.
+            unsafe {
+                let home = cell.as_ref().home;
+                if home == seat.id() { &seat.parked } else { &self.queue }.push(cell);
+            }
+        }
+        self.seat.set(ptr::null());
+        self.seat_id.set(ptr::null());
+    }
+
+    /// Whether this thread is the owner of `cell`, given that it drives this core.
+    #[inline(always)]
+    pub(super) fn owns(&self, cell: &Header) -> bool {
+        (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.seat_id.get())) && !cell.owner.is_merged_here()
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Makes a task of the main home.
+    pub(crate) fn spawn<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn_at(&self.home, future, meta)
+    }
+
+    /// Makes a task of the main home that runs only when it is woken.
+    pub(crate) fn spawn_idle<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let cell = cell::allocate(future, meta, self.home.id(), Birth::Idle, Some(&self.pool));
+        // SAFETY: as in `spawn_at`; nobody spawns an idle task while the home closes.
+        unsafe {
+            self.home.cells().insert(cell);
+            Spawned::from_raw(cell)
+        }
+    }
+
+    /// Makes a task of the seat, which never leaves this thread; `None` without a seat.
+    pub(crate) fn spawn_local<F>(&self, future: F, meta: Meta) -> Option<Spawned<F::Output>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        // SAFETY: `with_seat` keeps the borrow for as long as the pointer is set.
+        let seat = unsafe { self.seat.get().as_ref() }?;
+        Some(self.spawn_at(seat, future, meta))
+    }
+
+    #[inline]
+    fn spawn_at<F: Future>(&self, home: &Home, future: F, meta: Meta) -> Spawned<F::Output> {
+        let cell = cell::allocate(future, meta, home.id(), Birth::Owned, Some(&self.pool));
+        // SAFETY: fresh, known to nobody else, with one reference that `Spawned` takes; alive until it has run (C1).
+        unsafe {
+            if home.closing.get() {
+                Header::orphan(cell);
+                return Spawned::from_raw(cell);
+            }
+            home.cells().insert(cell);
+            self.queue.push(cell);
+            Spawned::from_raw(cell)
+        }
+    }
+
+    /// Runs the oldest task that is ready; `false` if there is none.
+    #[inline]
+    pub(crate) fn run_one(&self) -> bool {
+        let Some(cell) = self.queue.pop() else { return false };
+        self.run(cell);
+        true
+    }
+
+    #[inline]
+    fn run(&self, cell: NonNull<Header>) {
+        // SAFETY: alive (O2) until `retire`.
+        let header = unsafe { cell.as_ref() };
+        let poll = header.owner.begin();
+        self.running.set(header);
+        self.budget.set(BUDGET);
+        // SAFETY: not DONE (O2), so the future is there, and this thread is the owner (C2).
+        let ended = unsafe {
+            if poll {
+                let waker = borrowed_waker(cell);
+                Header::poll(cell, &mut Context::from_waker(&waker))
+            } else {
+                Header::cancel(cell);
+                true
+            }
+        };
+        self.running.set(ptr::null());
+        if ended {
+            self.retire(cell, false);
+        } else if header.owner.pause() {
+            // SAFETY: alive, not DONE, and not queued while it ran.
+            unsafe { self.queue.push(cell) };
+        }
+    }
+
+    /// The future is gone: publishes the output and tells the joiner.
+    #[inline]
+    fn retire(&self, cell: NonNull<Header>, closing: bool) {
+        // SAFETY: not retired yet, so alive (C1); this thread is the owner.
+        let header = unsafe { cell.as_ref() };
+        header.owner.finish();
+        header.publish_output();
+        // SAFETY: as above.
+        if let Some(joiner) = unsafe { header.take_local_joiner() } {
+            wake_quietly(joiner);
+        }
+        if header.owner.joiner_is_remote()
+            && let Some(joiner) = header.remote_join().take()
+        {
+            wake_quietly(joiner);
+        }
+        if header.owner.retire() || closing {
+            self.settle(cell, closing);
+        }
+    }
+
+    /// Appends a woken cell of ours to the run queue.
+    ///
+    /// # Safety
+    ///
+    /// - C1, C2: this core owns the cell.
+    #[inline(always)]
+    pub(super) unsafe fn wake(&self, cell: NonNull<Header>) {
+        // SAFETY: the caller's promise; if it was not SCHEDULED, it is not queued, and if not DONE, it is alive (O2).
+        unsafe {
+            if cell.as_ref().owner.wake() {
+                self.queue.push(cell);
+            }
+        }
+    }
+
+    /// Gives a reference to a cell of ours back.
+    ///
+    /// # Safety
+    ///
+    /// - C1, C2: this core owns the cell; the reference is counted, and gone afterwards.
+    #[inline]
+    pub(super) unsafe fn drop_reference(&self, cell: NonNull<Header>) {
+        // SAFETY: the reference that is given back keeps it alive until here.
+        if unsafe { cell.as_ref() }.owner.decrement() {
+            self.settle(cell, false);
+        }
+    }
+
+    /// Frees or merges a retired cell, if the references say so.
+    #[inline]
+    fn settle(&self, cell: NonNull<Header>, closing: bool) {
+        // SAFETY: a biased cell is freed by its owner only, which is here.
+        let header = unsafe { cell.as_ref() };
+        if header.owner.count() == 0 && header.word.references_if_quiet() == Some(0) {
+            // SAFETY: listed (H1); no reference is left on either side, so nobody knows the cell but we (see `shared`).
+            unsafe {
+                home::unlist(cell);
+                cell::free(cell, Some(&self.pool));
+            }
+        } else {
+            self.settle_shared(cell, closing);
+        }
+    }
+
+    /// The same where others know the cell, too.
+    #[cold]
+    fn settle_shared(&self, cell: NonNull<Header>, closing: bool) {
+        // SAFETY: a biased cell is freed by its owner only, which is here; it is listed (H1).
+        unsafe {
+            let header = cell.as_ref();
+            loop {
+                let Some(remote) = header.word.references_if_quiet() else {
+                    // It is on its way to the inbox, and will be settled when it is taken out.
+                    return;
+                };
+                let owned = header.owner.count();
+                if remote + owned == 0 {
+                    home::unlist(cell);
+                    return cell::free(cell, Some(&self.pool));
+                }
+                if owned > 0 && !closing {
+                    // If the last reference goes remotely, the word gets negative and the cell comes by the inbox.
+                    return;
+                }
+                let list = self.home_of(header).cells();
+                home::unlist(cell);
+                header.owner.merge_here();
+                if header.word.merge(remote, owned) {
+                    // Not ours any more, perhaps freed already.
+                    return;
+                }
+                header.owner.undo_merge_here();
+                list.insert(cell);
+            }
+        }
+    }
+
+    fn home_of(&self, header: &Header) -> &Home {
+        if ptr::eq(header.home, self.home_id) {
+            &self.home
+        } else {
+            // SAFETY: we own the cell, so its home is the seat, borrowed by `with_seat`.
+            unsafe { &*self.seat.get() }
+        }
+    }
+
+    /// Serves what other threads asked for, oldest first; ends the sleep that [`sleep`](Self::sleep) began.
+    pub(crate) fn receive(&self) {
+        self.receive_at(&self.home);
+        // SAFETY: borrowed by `with_seat` for as long as the pointer is set.
+        if let Some(seat) = unsafe { self.seat.get().as_ref() } {
+            self.receive_at(seat);
+        }
+    }
+
+    #[inline]
+    fn receive_at(&self, home: &Home) {
+        if !home.shared.inbox.seems_empty() {
+            for cell in home.shared.inbox.take() {
+                self.accept(home, cell);
+            }
+        }
+    }
+
+    /// Obeys the requests of one cell from the inbox.
+    fn accept(&self, home: &Home, cell: NonNull<Header>) {
+        // SAFETY: nobody frees a queued cell before the swap in `take`. Afterwards a cell that is not retired is alive by its
+        // home (C1); one that is would be settled by any owner-side drop that the foreign code below makes, so it hides that
+        // it is retired until the end.
+        let header = unsafe { cell.as_ref() };
+        let retired = header.owner.hide_retired();
+        let taken = header.word.take();
+        let Excess(excess) = header.owner.add(taken.references());
+        if excess != 0 {
+            header.word.give_back(excess);
+        }
+        if !home::is_listed(header) {
+            // SAFETY: alive until it has run (C1).
+            unsafe { home.cells().insert(cell) };
+        }
+        if taken.join_gone() {
+            header.owner.end_join_interest();
+            if retired {
+                // SAFETY: the join handle went before `done`, so the output is the owner's (C3).
+                unsafe { Header::drop_output(cell) };
+            }
+        }
+        if taken.join_wait() {
+            header.owner.set_joiner_is_remote();
+            if retired && let Some(joiner) = header.remote_join().take() {
+                wake_quietly(joiner);
+            }
+        }
+        let closing = home.closing.get();
+        if retired {
+            if header.owner.retire() || closing {
+                self.settle(cell, closing);
+            }
+        } else if closing {
+            self.end(cell);
+        } else {
+            if taken.abort() {
+                header.owner.cancel();
+            }
+            if taken.abort() || taken.wake() {
+                // SAFETY: this core owns what comes out of its inbox.
+                unsafe { self.wake(cell) };
+            }
+        }
+    }
+
+    /// Announces to other threads that this one is about to sleep; `false` if there is something to do first.
+    pub(crate) fn sleep(&self) -> bool {
+        // SAFETY: borrowed by `with_seat` for as long as the pointer is set.
+        let seat = unsafe { self.seat.get().as_ref() };
+        // If the second refuses, the first stays announced until `receive`: at worst a ring too many.
+        let asleep = self.queue.is_empty()
+            && self.home.shared.inbox.sleep()
+            && seat.is_none_or(|seat| seat.shared.inbox.sleep());
+        if asleep {
+            self.pool.trim();
+        }
+        asleep
+    }
+
+    /// The task that runs now.
+    pub(crate) fn running(&self) -> Option<super::Id> {
+        // SAFETY: set only while the cell runs, so not retired.
+        unsafe { self.running.get().as_ref() }.map(Header::id)
+    }
+
+    pub(crate) fn budget(&self) -> &Cell<u8> {
+        &self.budget
+    }
+
+    /// Ends every task of the main home and gives the home up: afterwards no cell will ever look at it. Runs on the thread
+    /// where the futures may be dropped; destructors may wake, spawn (what they spawn is cancelled) and drop.
+    pub(crate) fn close(&self) {
+        self.drive(|| self.close_home(&self.home));
+    }
+
+    /// The same for a seat that nobody drives.
+    pub(crate) fn close_seat(seat: &Home) {
+        struct Silent;
+        impl super::Bell for Silent {
+            fn ring(&self) {}
+        }
+        let visitor = Self::new(Home::new(Arc::new(Silent)));
+        visitor.drive(|| visitor.with_seat(seat, || visitor.close_home(seat)));
+        visitor.close();
+    }
+
+    fn close_home(&self, home: &Home) {
+        home.closing.set(true);
+        // From now on nothing is queued: neither what is in the queue now, whose SCHEDULED stays set, nor what destructors wake.
+        while self.queue.pop().is_some() {}
+        home.cells().iter().for_each(|cell| cell.owner.block_wakes());
+        // Whatever has not ended is cancelled; then each cell is freed or merged, unless it is on its way to the inbox.
+        let arriving = List::new();
+        while let Some(cell) = home.cells().first() {
+            // SAFETY: in the list, so alive and ours (H1).
+            let ended = unsafe {
+                home::unlist(cell);
+                arriving.insert(cell);
+                cell.as_ref().owner.is_done()
+            };
+            if ended { self.settle(cell, true) } else { self.end(cell) }
+        }
+        // Those arrive, each is settled as it does; what is spawned remotely meanwhile, too. Then the inbox closes.
+        while !(home.cells().is_empty() && arriving.is_empty() && home.shared.inbox.close()) {
+            if home.shared.inbox.seems_empty() {
+                crate::primitives::thread::yield_now();
+            }
+            self.receive_at(home);
+        }
+    }
+
+    /// Cancels a task that has not ended, and settles it for good: its home is closing.
+    fn end(&self, cell: NonNull<Header>) {
+        // SAFETY: not ended, so alive and ours (C1).
+        let header = unsafe { cell.as_ref() };
+        header.owner.block_wakes();
+        let _ = header.owner.begin();
+        self.running.set(header);
+        // SAFETY: not DONE, so the future is there, and this thread is the owner.
+        unsafe { Header::cancel(cell) };
+        self.running.set(ptr::null());
+        self.retire(cell, true);
+    }
+}
+
+/// Makes a task of a home from a thread that does not drive it.
+pub(crate) fn spawn_remote<F>(home: &Arc<HomeShared>, future: F, meta: Meta) -> Spawned<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let cell = cell::allocate(future, meta, Arc::as_ptr(home), Birth::Remote, None);
+    // SAFETY: fresh, and alive until the owner has taken it out; we hold a handle to the home.
+    match unsafe { home.inbox.push(cell, || ()) } {
+        Ok(ring) => {
+            if ring.is_some() {
+                home.ring();
+            }
+            // SAFETY: the word of a remote cell counts one reference.
+            unsafe { Spawned::from_raw(cell) }
+        }
+        // SAFETY: it was not pushed: nobody else knows it.
+        Err(PushError) => unsafe {
+            Header::orphan(cell);
+            Spawned::from_raw(cell)
+        },
+    }
+}
+
+/// Does what a remote step left to do.
+pub(super) fn pay(owed: Owed, cell: NonNull<Header>) {
+    match owed {
+        Owed::Nothing => {}
+        // SAFETY: this thread has just set QUEUED: the cell and its home live until the push (C1, and H2: a home is not given up
+        // while a cell is queued).
+        Owed::Push => unsafe {
+            let home = cell.as_ref().home;
+            let bell = || {
+                Arc::increment_strong_count(home);
+                Arc::from_raw(home)
+            };
+            match (*home).inbox.push(cell, bell) {
+                Ok(Some(home)) => home.ring(),
+                Ok(None) => {}
+                Err(PushError) => unreachable!("a home closes only when none of its cells is queued"),
+            }
+        },
+        // SAFETY: merged, and this was the last reference.
+        Owed::Free => CURRENT.with(|core| unsafe { cell::free(cell, core.map(Core::pool)) }),
+    }
+}
+
+/// Wakes a joiner; a panic of a foreign waker is its own affair.
+fn wake_quietly(joiner: Waker) {
+    quietly(|| joiner.wake());
+}

@@ -1,0 +1,232 @@
+//! A counted reference to a task, and the choice that every operation begins with: are we the owner, or remote?
+//!
+//! # Invariants
+//!
+//! - **R1** A `TaskRef` is one of the references that the cell counts, on either side; it keeps the cell alive (C1).
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr::NonNull;
+use std::task::{Poll, Waker};
+
+use super::cell::Header;
+use super::core::{CURRENT, Core, pay};
+use super::owner::Excess;
+use super::shared::{Owed, Request};
+use super::{Id, JoinFailure};
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: a reference may be used from any thread: the owner's side is chosen only where this thread drives the home, and the
+// output is reached only through the unsafe functions below.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// Takes over one reference.
+    ///
+    /// # Safety
+    ///
+    /// - R1: the reference is counted, and nobody else gives it back.
+    #[inline]
+    pub(super) unsafe fn from_raw(cell: NonNull<Header>) -> Self {
+        Self(cell)
+    }
+
+    /// Gives the reference out of hand, still counted.
+    #[inline]
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        mem::ManuallyDrop::new(self).0
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: R1.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Calls `f` if this thread is the owner.
+    #[inline(always)]
+    fn as_owner<R>(&self, f: impl FnOnce(&Core) -> R) -> Option<R> {
+        CURRENT.with(|core| core.filter(|core| core.owns(self.header())).map(f))
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.header().id()
+    }
+
+    /// Schedules the task.
+    #[inline]
+    pub(crate) fn wake_by_ref(&self) {
+        // SAFETY: this thread is the owner.
+        if self.as_owner(|core| unsafe { core.wake(self.0) }).is_none() {
+            pay(self.header().word.request(Request::Wake), self.0);
+        }
+    }
+
+    /// Schedules the task and gives the reference back.
+    #[inline]
+    pub(crate) fn wake(self) {
+        // SAFETY: this thread is the owner, and the reference goes out of hand below.
+        let owned = self.as_owner(|core| unsafe {
+            core.wake(self.0);
+            core.drop_reference(self.0);
+        });
+        let cell = self.into_raw();
+        if owned.is_none() {
+            // SAFETY: the reference lives on until the step itself gives it back.
+            pay(unsafe { cell.as_ref() }.word.wake_by_value(), cell);
+        }
+    }
+
+    /// Asks for the task to be cancelled.
+    pub(crate) fn abort(&self) {
+        let header = self.header();
+        let owned = self.as_owner(|core| {
+            if !header.owner.is_done() {
+                header.owner.cancel();
+                // SAFETY: this thread is the owner.
+                unsafe { core.wake(self.0) };
+            }
+        });
+        if owned.is_none() {
+            pay(header.word.request(Request::Abort), self.0);
+        }
+    }
+
+    /// Whether the output is there (or was taken).
+    pub(crate) fn is_finished(&self) -> bool {
+        self.header().is_output_ready()
+    }
+
+    /// The output, or pending with `waker` left behind. When it is ready, the reference has been given back.
+    ///
+    /// # Safety
+    ///
+    /// - C3: the caller is the join handle, which has not had the output yet and forgets this reference when it gets it; `T` is
+    ///   the output of the task's future.
+    #[inline]
+    pub(super) unsafe fn poll_join<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
+        let header = self.header();
+        // SAFETY: this thread is the owner; when the task is done, the output is there, and the rest is the caller's promise.
+        let owned = self.as_owner(|core| unsafe {
+            if !header.owner.is_done() {
+                header.set_local_joiner(waker);
+                return None;
+            }
+            let output = Header::take_output(self.0);
+            core.drop_reference(self.0);
+            output
+        });
+        match owned {
+            Some(Some(output)) => Poll::Ready(output),
+            Some(None) => Poll::Pending,
+            // SAFETY: the caller's promise.
+            None => unsafe { self.poll_join_remote(waker) },
+        }
+    }
+
+    /// The same from a thread that is not the owner.
+    ///
+    /// # Safety
+    ///
+    /// - As above.
+    #[cold]
+    unsafe fn poll_join_remote<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
+        let header = self.header();
+        if !header.is_output_ready() {
+            header.remote_join().register(waker);
+            pay(header.word.request(Request::JoinWait), self.0);
+            // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step
+            // above has made that visible.
+            if !header.is_output_ready() {
+                return Poll::Pending;
+            }
+        }
+        // SAFETY: the output is ready, and the rest is the caller's promise.
+        let output = unsafe { Header::take_output(self.0) }.expect("the output is taken once");
+        pay(header.word.drop_remote(), self.0);
+        Poll::Ready(output)
+    }
+
+    /// Gives the join handle's reference back, with the output if nobody took it.
+    ///
+    /// # Safety
+    ///
+    /// - C3, C4: the caller is the join handle, on a thread where the output may be dropped.
+    #[inline]
+    pub(super) unsafe fn drop_join(self) {
+        let cell = self.0;
+        let header = self.header();
+        // SAFETY: this thread is the owner; if the task is done, the output is the join handle's; the reference goes out of hand
+        // below.
+        let owned = self.as_owner(|core| unsafe {
+            header.owner.end_join_interest();
+            if header.owner.is_done() {
+                Header::drop_output(cell);
+            }
+            core.drop_reference(cell);
+        });
+        self.into_raw();
+        if owned.is_none() {
+            // SAFETY: the reference lives on until the step itself gives it back; `done` says whose the output is.
+            let owed = unsafe {
+                if cell.as_ref().is_output_ready() {
+                    Header::drop_output(cell);
+                    cell.as_ref().word.drop_remote()
+                } else {
+                    cell.as_ref().word.join_gone()
+                }
+            };
+            pay(owed, cell);
+        }
+    }
+}
+
+/// The join handle's reference to a task whose output is a `T`, on its way into a [`JoinHandle`](super::JoinHandle).
+pub(crate) struct Spawned<T> {
+    pub(super) task: TaskRef,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Spawned<T> {
+    /// Takes over the join handle's reference.
+    ///
+    /// # Safety
+    ///
+    /// - R1; `T` is the output of the cell's future, and no other `Spawned` or `JoinHandle` of this cell exists.
+    #[inline]
+    pub(super) unsafe fn from_raw(cell: NonNull<Header>) -> Self {
+        Self { task: TaskRef(cell), output: PhantomData }
+    }
+
+    /// A waker of the task.
+    pub(crate) fn waker(&self) -> Waker {
+        self.task.clone().into_waker()
+    }
+}
+
+impl Clone for TaskRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        let header = self.header();
+        if self.as_owner(|_| header.owner.increment()) != Some(Excess(0)) {
+            header.word.clone_remote();
+        }
+        Self(self.0)
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this thread is the owner, and the reference is gone after this.
+        if self.as_owner(|core| unsafe { core.drop_reference(self.0) }).is_none() {
+            let owed: Owed = self.header().word.drop_remote();
+            pay(owed, self.0);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+#[rt::main(crate = "my rt")]
+async fn main() {}

@@ -1,0 +1,4 @@
+#[rt::main]
+async fn main() -> Result<(), String> {
+    Err::<(), _>("a".to_owned())?;
+}

@@ -1,0 +1,4 @@
+#[rt::main]
+async fn main() {
+    "7".parse::<u32>()?;
+}

@@ -1,0 +1,4 @@
+#[rt::main]
+async fn main(words: Vec<String>) {
+    println!("{}", words.len());
+}

@@ -1,0 +1,4 @@
+#[rt::main]
+async fn main<T: Default>() {
+    T::default();
+}

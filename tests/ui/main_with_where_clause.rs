@@ -1,0 +1,6 @@
+#[rt::main]
+async fn main()
+where
+    String: Clone,
+{
+}

@@ -1,0 +1,4 @@
+#[rt::main]
+fn main() {
+    println!("hello");
+}

@@ -1,0 +1,2 @@
+#[rt::main(worker_threads = 2)]
+async fn main() {}

@@ -1,0 +1,8 @@
+async fn wait() {
+    rt::select! {
+        else => {}
+        () = std::future::ready(()) => {}
+    }
+}
+
+fn main() {}

@@ -1,0 +1,71 @@
+async fn wait() {
+    rt::select! {
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+        () = std::future::ready(()) => {}
+    }
+}
+
+fn main() {}

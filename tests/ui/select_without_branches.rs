@@ -1,0 +1,5 @@
+async fn wait() {
+    rt::select! {}
+}
+
+fn main() {}

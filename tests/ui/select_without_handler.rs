@@ -1,0 +1,7 @@
+async fn wait() {
+    rt::select! {
+        () = std::future::ready(()),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+rt::task_local! {
+    NAME: String;
+}
+
+fn main() {}
