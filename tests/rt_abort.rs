@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use futures_channel::oneshot;
-use futures_util::future::join_all;
 
 use rt::task::{AbortHandle, JoinHandle, yield_now};
 use support::{Trace, Wakes, on_drop, panic_of, pending_with, runtime};

@@ -112,20 +112,6 @@ fn spent_outside_of_a_task_costs_nothing() {
 }
 
 #[test]
-fn join_handles_that_are_ready() {
-    rt::block_on(async {
-        let tasks: Vec<_> = (0..5 * BUDGET).map(|n| rt::spawn(ready(n))).collect();
-        yield_now().await;
-        let polls = rt::spawn(polls_of(async {
-            for (n, task) in (0..).zip(tasks) {
-                assert_eq!(task.await.unwrap(), n);
-            }
-        }));
-        assert!(polls.await.unwrap() >= 5);
-    });
-}
-
-#[test]
 fn join_set_whose_tasks_have_ended() {
     rt::block_on(async {
         let mut set: JoinSet<u32> = (0..5 * BUDGET).map(ready).collect();

@@ -10,6 +10,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -164,7 +165,7 @@ impl<T: 'static> JoinSet<T> {
     fn insert(&mut self, mut handle: JoinHandle<T>) -> AbortHandle {
         let (id, abort) = (handle.id(), handle.abort_handle());
         let waker = self.finished.waker(id);
-        let member = match handle.poll_result(&mut Context::from_waker(&waker)) {
+        let member = match Pin::new(&mut handle).poll(&mut Context::from_waker(&waker)) {
             Poll::Pending => Member::Running(handle),
             Poll::Ready(result) => {
                 waker.wake();
@@ -279,7 +280,7 @@ impl<T: 'static> JoinSet<T> {
         if let Member::Running(handle) = member {
             // One that has ended needs no waker, which would be an allocation.
             let waker = if handle.is_finished() { Waker::noop().clone() } else { self.finished.waker(id) };
-            let Poll::Ready(result) = handle.poll_result(&mut Context::from_waker(&waker)) else { return None };
+            let Poll::Ready(result) = Pin::new(handle).poll(&mut Context::from_waker(&waker)) else { return None };
             self.remove(id);
             return Some(result.map(|output| (id, output)));
         }

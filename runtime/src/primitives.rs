@@ -69,7 +69,6 @@ mod imp {
         }
 
         /// Calls `f` with a pointer for reading.
-        #[cfg(test)]
         #[inline(always)]
         pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())

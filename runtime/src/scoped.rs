@@ -54,7 +54,7 @@ macro_rules! scoped_thread_local {
         $(#[$meta])*
         $vis static $name: $crate::scoped::Scoped<$type, impl_place::Here> = $crate::scoped::Scoped::new();
 
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, unused_imports, unreachable_pub)]
         mod impl_place {
             use super::*;
 
@@ -82,7 +82,6 @@ pub(crate) use scoped_thread_local;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::*;
 
     scoped_thread_local!(static NUMBER: u32);
 

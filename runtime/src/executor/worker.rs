@@ -11,7 +11,7 @@ use crate::context;
 use crate::coop;
 use crate::handle::Shared;
 use crate::reactor::{Reactor, Wait};
-use crate::task::{Core, Home, Id, JoinHandle, Meta};
+use crate::task::{Core, Home, Id, JoinHandle, Meta, Pool, Unborn};
 
 /// Ids that a worker takes at a time, so that a spawn touches no shared line.
 const ID_BLOCK: u64 = 256;
@@ -28,11 +28,12 @@ pub(crate) struct Worker {
     /// The future of `block_on` was woken.
     root_woken: Cell<bool>,
     next_id: Cell<Id>,
-    ids_left: Cell<u64>,
+    end_of_ids: Cell<Id>,
 }
 
 impl Worker {
     pub(crate) fn new(home: Box<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+        let id = Id::block(ID_BLOCK);
         Self {
             core: Core::new(home),
             reactor,
@@ -40,9 +41,15 @@ impl Worker {
             event_interval,
             until_turn: Cell::new(event_interval),
             root_woken: Cell::new(false),
-            next_id: Cell::new(Id::block(ID_BLOCK)),
-            ids_left: Cell::new(ID_BLOCK),
+            next_id: Cell::new(id),
+            end_of_ids: Cell::new(id.plus(ID_BLOCK)),
         }
+    }
+
+    /// Where blocks for new tasks come from.
+    #[inline(always)]
+    pub(crate) fn pool(&self) -> &Pool {
+        self.core.pool()
     }
 
     pub(crate) fn reactor(&self) -> &Reactor {
@@ -56,19 +63,25 @@ impl Worker {
     /// What a task that is spawned here and now is called.
     #[inline]
     pub(crate) fn meta(&self, spawned_at: &'static Location<'static>) -> Meta {
-        if self.ids_left.get() == 0 {
-            self.next_id.set(Id::block(ID_BLOCK));
-            self.ids_left.set(ID_BLOCK);
-        }
         let id = self.next_id.get();
+        if id == self.end_of_ids.get() {
+            return self.meta_of_next_block(spawned_at);
+        }
         self.next_id.set(id.successor());
-        self.ids_left.set(self.ids_left.get() - 1);
+        Meta { id, spawned_at }
+    }
+
+    #[cold]
+    fn meta_of_next_block(&self, spawned_at: &'static Location<'static>) -> Meta {
+        let id = Id::block(ID_BLOCK);
+        self.next_id.set(id.successor());
+        self.end_of_ids.set(id.plus(ID_BLOCK));
         Meta { id, spawned_at }
     }
 
     /// Makes a task of the runtime.
-    #[inline]
-    pub(crate) fn spawn<F>(&self, future: F, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+    #[inline(always)]
+    pub(crate) fn spawn<F>(&self, future: Unborn<F>, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -77,10 +90,10 @@ impl Worker {
     }
 
     /// Makes a task of this thread; `None` when it has no seat, which is only while the worker closes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spawn_local<F>(
         &self,
-        future: F,
+        future: Unborn<F>,
         spawned_at: &'static Location<'static>,
     ) -> Option<JoinHandle<F::Output>>
     where
@@ -145,7 +158,7 @@ impl Worker {
             context::with_worker(|worker| worker.expect("the root runs on a worker").root_woken.set(true));
             Poll::<()>::Pending
         });
-        let task = self.core.spawn_idle(mark, self.meta(spawned_at));
+        let task = self.core.spawn_idle(Unborn::new(mark, Some(self.pool())), self.meta(spawned_at));
         let waker = task.waker();
         (waker, AbortOnDrop(JoinHandle::of(task)))
     }

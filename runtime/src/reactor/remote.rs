@@ -54,7 +54,7 @@ impl Requests {
         queue.requests.push(request);
         // Release pairs with the Acquire in `serve`. The ring, which comes later, is what makes the owner look.
         self.pending.store(true, Release);
-        if can_wait && queue.requests.len() % PATIENCE != 0 { Posted::Nothing } else { Posted::Ring }
+        if can_wait && !queue.requests.len().is_multiple_of(PATIENCE) { Posted::Nothing } else { Posted::Ring }
     }
 
     /// Does what was asked for. The wakers of cancelled timers go to `removed`, to be dropped when nothing is borrowed.

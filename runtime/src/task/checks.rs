@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::{Bell, Core, Home, Id, JoinError, JoinHandle, Meta, spawn_remote};
+use super::{Bell, Core, Home, Id, JoinError, JoinHandle, Meta, Unborn, spawn_remote};
 use crate::executor::park::{self, Parker};
 use crate::primitives::{Mutex, UnsafeCell, thread};
 
@@ -50,7 +50,7 @@ impl Bench {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        JoinHandle::of(self.core.spawn(future, meta()))
+        JoinHandle::of(self.core.spawn(Unborn::new(future, Some(self.core.pool())), meta()))
     }
 
     /// What a worker's loop does, until `done`.
@@ -402,7 +402,7 @@ fn spawned_remotely_against_closing() {
         let home = Arc::clone(bench.core.home().shared());
         let (flag, dropped) = drop_flag();
         let remote = thread::spawn(move || {
-            let spawned = spawn_remote(&home, async move { drop(flag) }, meta());
+            let spawned = spawn_remote(&home, Unborn::new(async move { drop(flag) }, None), meta());
             park::block_on(JoinHandle::of(spawned)).is_err()
         });
         bench.close();
@@ -417,8 +417,9 @@ fn spawned_remotely_against_sleep() {
     model(Some(3), || {
         Bench::run(|bench| {
             let home = Arc::clone(bench.core.home().shared());
-            let output =
-                bench.serve(move || park::block_on(JoinHandle::of(spawn_remote(&home, async { 5 }, meta()))).unwrap());
+            let output = bench.serve(move || {
+                park::block_on(JoinHandle::of(spawn_remote(&home, Unborn::new(async { 5 }, None), meta()))).unwrap()
+            });
             assert_eq!(output, 5);
         });
     });

@@ -21,80 +21,89 @@
 
 use crate::primitives::Cell;
 
-const SCHEDULED: u8 = 1;
-const RUNNING: u8 = 1 << 1;
-const CANCELLED: u8 = 1 << 2;
-const DONE: u8 = 1 << 3;
-const RETIRED: u8 = 1 << 4;
-const JOIN_INTEREST: u8 = 1 << 5;
-const REMOTE_JOIN: u8 = 1 << 6;
-const MERGED_HERE: u8 = 1 << 7;
+const SCHEDULED: i32 = 1;
+const RUNNING: i32 = 1 << 1;
+const CANCELLED: i32 = 1 << 2;
+const DONE: i32 = 1 << 3;
+const RETIRED: i32 = 1 << 4;
+const JOIN_INTEREST: i32 = 1 << 5;
+const REMOTE_JOIN: i32 = 1 << 6;
+const MERGED_HERE: i32 = 1 << 7;
+const SHIFT: u32 = 8;
+const ONE: i32 = 1 << SHIFT;
 
-/// As for the shared word: who gets there has leaked references in a loop.
-const TOO_MANY: i32 = i32::MAX >> 2;
+/// More references than this are counted in the shared word, which has room.
+const MOST: isize = 1 << 20;
 
-/// The owner's count and flags.
-pub(super) struct OwnerHalf {
-    count: Cell<i32>,
-    flags: Cell<u8>,
-}
+/// The owner's count, which may be negative, in the high 24 bits, and the flags in the low ones.
+pub(super) struct OwnerHalf(Cell<i32>);
+
+/// References that do not fit into the owner's count: to be added to the shared word.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Excess(pub(super) isize);
 
 impl OwnerHalf {
     /// Of a cell made by its owner: one reference (the join handle), scheduled.
     pub(super) fn new_scheduled() -> Self {
-        Self { count: Cell::new(1), flags: Cell::new(SCHEDULED | JOIN_INTEREST) }
+        Self(Cell::new(ONE | SCHEDULED | JOIN_INTEREST))
     }
 
     /// Of a cell made by its owner: one reference (the join handle), waiting to be woken.
     pub(super) fn new_idle() -> Self {
-        Self { count: Cell::new(1), flags: Cell::new(JOIN_INTEREST) }
+        Self(Cell::new(ONE | JOIN_INTEREST))
     }
 
     /// Of a cell made remotely: the join handle is counted on the other side, and the request to schedule is there too.
     pub(super) fn new_remote() -> Self {
-        Self { count: Cell::new(0), flags: Cell::new(JOIN_INTEREST) }
+        Self(Cell::new(JOIN_INTEREST))
     }
 
+    /// One more reference.
     #[inline]
-    pub(super) fn increment(&self) {
-        let count = self.count.get();
-        if count > TOO_MANY {
-            std::process::abort();
+    pub(super) fn increment(&self) -> Excess {
+        if self.count() >= MOST {
+            return Excess(1);
         }
-        self.count.set(count + 1);
+        self.0.set(self.0.get() + ONE);
+        Excess(0)
     }
 
     /// One reference less; `true` if the cell must be settled.
     #[inline]
     #[must_use]
     pub(super) fn decrement(&self) -> bool {
-        let count = self.count.get() - 1;
-        self.count.set(count);
-        count <= 0 && self.is(RETIRED)
+        if self.count() <= -MOST {
+            // As many were cloned remotely and given back here, one by one, with no request in between.
+            std::process::abort();
+        }
+        let state = self.0.get() - ONE;
+        self.0.set(state);
+        state < ONE && state & RETIRED != 0
     }
 
     /// Takes over references that were counted on the other side.
-    pub(super) fn add(&self, references: isize) {
-        let sum = isize::try_from(self.count.get()).ok().and_then(|count| count.checked_add(references));
-        match sum.and_then(|sum| i32::try_from(sum).ok()) {
-            Some(sum) if (-TOO_MANY..=TOO_MANY).contains(&sum) => self.count.set(sum),
-            _ => std::process::abort(),
-        }
+    pub(super) fn add(&self, references: isize) -> Excess {
+        let sum = self.count() + references;
+        let kept = sum.clamp(-MOST, MOST);
+        self.0.set(((kept as i32) << SHIFT) | (self.0.get() & (ONE - 1)));
+        Excess(sum - kept)
     }
 
+    #[inline]
     pub(super) fn count(&self) -> isize {
-        self.count.get() as isize
+        (self.0.get() >> SHIFT) as isize
     }
 
     /// A wake; `true` if the cell must be appended to the run queue.
     #[inline]
     #[must_use]
     pub(super) fn wake(&self) -> bool {
-        let flags = self.flags.get();
+        let flags = self.0.get();
         if flags & (SCHEDULED | DONE) != 0 {
             return false;
         }
-        self.flags.set(flags | SCHEDULED);
+        self.0.set(flags | SCHEDULED);
         flags & RUNNING == 0
     }
 
@@ -113,16 +122,16 @@ impl OwnerHalf {
 
     /// The cell never gets a home.
     pub(super) fn orphan(&self) {
-        self.flags.set(DONE | RETIRED | JOIN_INTEREST | MERGED_HERE);
+        self.0.set(DONE | RETIRED | JOIN_INTEREST | MERGED_HERE);
     }
 
     /// Taken from the run queue; `false` if the future is to be dropped instead of polled.
     #[inline]
     #[must_use]
     pub(super) fn begin(&self) -> bool {
-        let flags = self.flags.get();
+        let flags = self.0.get();
         debug_assert!(flags & (RUNNING | DONE | MERGED_HERE) == 0);
-        self.flags.set((flags & !SCHEDULED) | RUNNING);
+        self.0.set((flags & !SCHEDULED) | RUNNING);
         flags & CANCELLED == 0
     }
 
@@ -130,8 +139,8 @@ impl OwnerHalf {
     #[inline]
     #[must_use]
     pub(super) fn pause(&self) -> bool {
-        let flags = self.flags.get() & !RUNNING;
-        self.flags.set(flags);
+        let flags = self.0.get() & !RUNNING;
+        self.0.set(flags);
         flags & SCHEDULED != 0
     }
 
@@ -150,8 +159,8 @@ impl OwnerHalf {
     #[inline]
     #[must_use]
     pub(super) fn retire(&self) -> bool {
-        self.flags.set((self.flags.get() & !RUNNING) | RETIRED);
-        self.count.get() <= 0
+        self.0.set((self.0.get() & !RUNNING) | RETIRED);
+        self.count() <= 0
     }
 
     pub(super) fn merge_here(&self) {
@@ -190,16 +199,16 @@ impl OwnerHalf {
     }
 
     #[inline]
-    fn is(&self, flag: u8) -> bool {
-        self.flags.get() & flag != 0
+    fn is(&self, flag: i32) -> bool {
+        self.0.get() & flag != 0
     }
 
     #[inline]
-    fn set(&self, flag: u8) {
-        self.flags.set(self.flags.get() | flag);
+    fn set(&self, flag: i32) {
+        self.0.set(self.0.get() | flag);
     }
 
-    fn clear(&self, flag: u8) {
-        self.flags.set(self.flags.get() & !flag);
+    fn clear(&self, flag: i32) {
+        self.0.set(self.0.get() & !flag);
     }
 }

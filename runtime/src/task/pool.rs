@@ -21,6 +21,16 @@ const CLASSES: usize = 16;
 /// Blocks that a class keeps at most.
 const CAPACITY: u32 = if cfg!(loom) { 1 } else { 2048 };
 
+/// The class of a block that is too large or too aligned to be kept.
+const NO_CLASS: u8 = u8::MAX;
+
+/// How a block is allocated, and to which class it belongs.
+#[derive(Clone, Copy)]
+pub(super) struct BlockKind {
+    class: u8,
+    layout: Layout,
+}
+
 /// The free lists.
 pub(crate) struct Pool {
     classes: [Class; CLASSES],
@@ -39,29 +49,28 @@ impl Pool {
         Self { classes: std::array::from_fn(class) }
     }
 
-    /// A block for `layout`, from `pool` if it has one.
+    /// A block for `kind`, from `pool` if it has one.
     #[inline]
-    pub(super) fn allocate(pool: Option<&Self>, layout: Layout) -> NonNull<u8> {
-        let Some((index, layout)) = class(layout) else { return allocate_fresh(layout) };
-        pool.and_then(|pool| pool.classes[index].pop(layout)).unwrap_or_else(|| allocate_fresh(layout))
+    pub(super) fn allocate(pool: Option<&Self>, kind: BlockKind) -> NonNull<u8> {
+        let kept = pool.and_then(|pool| pool.classes.get(kind.class as usize)).and_then(|class| class.pop(kind.layout));
+        kept.unwrap_or_else(|| allocate_fresh(kind.layout.size(), kind.layout.align()))
     }
 
     /// Takes a block back, into `pool` if there is one and it is not full.
     ///
     /// # Safety
     ///
-    /// - The block was allocated here for this layout, and nobody uses it any more.
+    /// - The block was allocated here for this kind, and nobody uses it any more.
     #[inline]
-    pub(super) unsafe fn release(pool: Option<&Self>, block: NonNull<u8>, layout: Layout) {
-        let (kept, layout) = match (class(layout), pool) {
+    pub(super) unsafe fn release(pool: Option<&Self>, block: NonNull<u8>, kind: BlockKind) {
+        if let Some(class) = pool.and_then(|pool| pool.classes.get(kind.class as usize))
+            && class.length.get() < CAPACITY
+        {
             // SAFETY: B1 by the caller's promise.
-            (Some((index, layout)), Some(pool)) => (unsafe { pool.classes[index].push(block, layout) }, layout),
-            (Some((_, layout)), None) => (false, layout),
-            (None, _) => (false, layout),
-        };
-        if !kept {
+            unsafe { class.push(block, kind.layout) };
+        } else {
             // SAFETY: allocated with this layout, see `allocate`.
-            unsafe { dealloc(block.as_ptr(), layout) };
+            unsafe { dealloc(block.as_ptr(), kind.layout) };
         }
     }
 
@@ -100,19 +109,14 @@ impl Class {
         Some(block)
     }
 
-    /// Keeps the block, unless there are enough.
+    /// Keeps the block.
     #[inline]
-    unsafe fn push(&self, block: NonNull<u8>, layout: Layout) -> bool {
-        let length = self.length.get();
-        if length >= CAPACITY {
-            return false;
-        }
+    unsafe fn push(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: ours, large enough and aligned for a pointer.
         unsafe { block.cast::<*mut u8>().write(self.first.get()) };
         poison::put(block.as_ptr(), layout.size());
         self.first.set(block.as_ptr());
-        self.length.set(length + 1);
-        true
+        self.length.set(self.length.get() + 1);
     }
 
     fn shrink(&self, count: u32, layout: Layout) {
@@ -124,20 +128,29 @@ impl Class {
     }
 }
 
-/// The class of a layout and the layout of the class; `None` if it is too large or too aligned.
-#[inline]
-fn class(layout: Layout) -> Option<(usize, Layout)> {
-    let index = (layout.size() + ODD).div_ceil(STEP) - 1;
-    (index < CLASSES && layout.align() <= ALIGN).then(|| (index, class_layout(index)))
+impl BlockKind {
+    /// What a value of this layout is allocated as.
+    pub(super) const fn of(layout: Layout) -> Self {
+        let class = (layout.size() + ODD).div_ceil(STEP) - 1;
+        if class < CLASSES && layout.align() <= ALIGN {
+            Self { class: class as u8, layout: class_layout(class) }
+        } else {
+            Self { class: NO_CLASS, layout }
+        }
+    }
 }
 
-#[inline]
-fn class_layout(index: usize) -> Layout {
+const fn class_layout(index: usize) -> Layout {
     // SAFETY: the alignment is a power of two and the size far from overflowing.
     unsafe { Layout::from_size_align_unchecked((index + 1) * STEP - ODD, ALIGN) }
 }
 
-fn allocate_fresh(layout: Layout) -> NonNull<u8> {
+// Not Rust's ABI: a call that cannot unwind leaves the caller nothing to clean up, so that the future which is about to be stored
+// need not have an address yet.
+#[cold]
+extern "C" fn allocate_fresh(size: usize, align: usize) -> NonNull<u8> {
+    // SAFETY: from a layout.
+    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     // SAFETY: the layout is that of a cell or a class, never of size zero.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
@@ -179,13 +192,13 @@ mod tests {
     }
 
     fn take(pool: &Pool, layout: Layout, count: usize) -> Vec<NonNull<u8>> {
-        (0..count).map(|_| Pool::allocate(Some(pool), layout)).collect()
+        (0..count).map(|_| Pool::allocate(Some(pool), BlockKind::of(layout))).collect()
     }
 
     fn give(pool: &Pool, layout: Layout, blocks: Vec<NonNull<u8>>) {
         for block in blocks {
             // SAFETY: allocated with this layout by `take`.
-            unsafe { Pool::release(Some(pool), block, layout) };
+            unsafe { Pool::release(Some(pool), block, BlockKind::of(layout)) };
         }
     }
 

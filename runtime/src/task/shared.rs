@@ -142,7 +142,14 @@ impl SharedWord {
         Taken(self.0.swap(0, Ordering::AcqRel))
     }
 
+    /// Counts references here that the owner has no room for.
+    pub(super) fn give_back(&self, references: isize) {
+        // Relaxed: the owner knows that they exist.
+        self.0.fetch_add(references << SHIFT, Ordering::Relaxed);
+    }
+
     /// The references on this side, or `None` while the cell is queued.
+    #[inline]
     pub(super) fn references_if_quiet(&self) -> Option<isize> {
         // Acquire pairs with the Release of every remote step that gave a reference back, through the release sequence: if
         // nothing is left, the owner may free the cell after this load alone.
