@@ -36,3 +36,10 @@ pub mod io {
 
 #[cfg(feature = "net")]
 pub use rt_net as net;
+
+/// The examples of the pages in `docs/`, compiled and run with those of the documentation.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/channels.md")]
+    mod channels {}
+}

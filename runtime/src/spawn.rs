@@ -52,7 +52,7 @@ where
     });
     match spawned {
         Ok(handle) => handle,
-        // Out here so that a panic names the caller, which a closure does not know.
+        // Not in the closure, which does not know the caller that a panic is to name.
         Err(future) => Handle::spawn_entered(future, spawned_at),
     }
 }
