@@ -63,7 +63,7 @@ impl Runtime {
         let parker = Arc::new(Parker::default());
         let mut future = pin!(future);
         if let Some(worker) = self.worker.take() {
-            return self.drive(worker, future);
+            return Driven { runtime: self, worker: Some(worker) }.drive(future);
         }
         // Another thread drives. Until it leaves, only our own future runs here.
         let waiting = Waiting(self, parker);
@@ -71,17 +71,12 @@ impl Runtime {
         match park::block_on_unless(future.as_mut(), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
             Ok(output) => output,
             Err(worker) => {
+                // From here on the worker is put back whatever panics: leaving the runtime does if the future has entered others.
+                let driven = Driven { runtime: self, worker: Some(worker) };
                 drop(entered);
-                self.drive(worker, future)
+                driven.drive(future)
             }
         }
-    }
-
-    fn drive<F: Future>(&self, worker: Box<Worker>, future: F) -> F::Output {
-        let driven = Driven { runtime: self, worker: Some(worker) };
-        seat::with(self.handle.shared(), |seat| {
-            driven.worker.as_ref().expect("there until it drops").block_on(seat, future)
-        })
     }
 
     /// Spawns `future` onto the runtime; it runs while some thread is in [`block_on`](Self::block_on).
@@ -152,6 +147,13 @@ impl fmt::Debug for Runtime {
 struct Driven<'a> {
     runtime: &'a Runtime,
     worker: Option<Box<Worker>>,
+}
+
+impl Driven<'_> {
+    fn drive<F: Future>(&self, future: F) -> F::Output {
+        let worker = self.worker.as_ref().expect("there until it drops");
+        seat::with(self.runtime.handle.shared(), |seat| worker.block_on(seat, future))
+    }
 }
 
 impl Drop for Driven<'_> {

@@ -356,11 +356,14 @@ unsafe fn finish<F: Future>(cell: &TaskCell<F>, mut output: Result<F::Output, Jo
     if mem::needs_drop::<F>()
         && let Err(payload) = catch_unwind(AssertUnwindSafe(drop_future))
     {
-        match output {
+        match &output {
             Err(JoinFailure::Panicked(_)) => {
                 quietly(|| drop(payload));
             }
-            _ => output = Err(JoinFailure::Panicked(payload)),
+            _ => {
+                let unwanted = mem::replace(&mut output, Err(JoinFailure::Panicked(payload)));
+                quietly(|| drop(unwanted));
+            }
         }
     }
     if header.owner.has_join_interest() {

@@ -11,6 +11,7 @@
 
 use std::future::Future;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
@@ -38,7 +39,7 @@ scoped_thread_local!(
 
 /// The owner's side.
 pub(crate) struct Core {
-    home: Box<Home>,
+    home: Rc<Home>,
     home_id: *const HomeShared,
     seat: Cell<*const Home>,
     seat_id: Cell<*const HomeShared>,
@@ -53,7 +54,7 @@ pub(crate) struct Core {
 unsafe impl Send for Core {}
 
 impl Core {
-    pub(crate) fn new(home: Box<Home>) -> Self {
+    pub(crate) fn new(home: Rc<Home>) -> Self {
         Self {
             home_id: home.id(),
             home,
@@ -141,7 +142,7 @@ impl Core {
         let cell = cell::allocate(future, meta, self.home.id(), Birth::Idle, Some(&self.pool));
         // SAFETY: as in `spawn_at`; nobody spawns an idle task while the home closes.
         unsafe {
-            self.home.cells().insert(cell.as_ref());
+            self.home.cells().insert(cell);
             Spawned::from_raw(cell)
         }
     }
@@ -166,7 +167,7 @@ impl Core {
                 Header::orphan(cell);
                 return Spawned::from_raw(cell);
             }
-            home.cells().insert(cell.as_ref());
+            home.cells().insert(cell);
             self.queue.push(cell);
             Spawned::from_raw(cell)
         }
@@ -190,7 +191,7 @@ impl Core {
         // SAFETY: not DONE (O2), so the future is there, and this thread is the owner (C2).
         let ended = unsafe {
             if poll {
-                let waker = borrowed_waker(header);
+                let waker = borrowed_waker(cell);
                 Header::poll(cell, &mut Context::from_waker(&waker))
             } else {
                 Header::cancel(cell);
@@ -228,10 +229,13 @@ impl Core {
 
     /// Appends a woken cell of ours to the run queue.
     #[inline(always)]
-    pub(super) fn wake(&self, header: &Header) {
-        if header.owner.wake() {
-            // SAFETY: it was not SCHEDULED, so it is not queued, and not DONE, so it is alive (O2).
-            unsafe { self.queue.push(NonNull::from(header)) };
+    pub(super) fn wake(&self, cell: NonNull<Header>) {
+        // SAFETY: the caller has a reference, or the cell is not retired (C1). It is pushed if it was not SCHEDULED, so it is not
+        // queued, and not DONE, so it stays alive (O2).
+        unsafe {
+            if cell.as_ref().owner.wake() {
+                self.queue.push(cell);
+            }
         }
     }
 
@@ -239,8 +243,15 @@ impl Core {
     #[inline]
     pub(super) fn drop_reference(&self, cell: NonNull<Header>) {
         // SAFETY: the reference that is given back keeps it alive until here.
-        if unsafe { cell.as_ref() }.owner.decrement() {
-            self.settle(cell, false);
+        let header = unsafe { cell.as_ref() };
+        if header.owner.decrement() {
+            if header.owner.is_overdrawn() {
+                let Excess(excess) = header.owner.add(header.word.take_references());
+                header.word.give_back(excess);
+            }
+            if header.owner.is_retired() {
+                self.settle(cell, false);
+            }
         }
     }
 
@@ -271,7 +282,7 @@ impl Core {
                 return;
             }
             header.owner.undo_merge_here();
-            list.insert(header);
+            list.insert(cell);
         }
     }
 
@@ -311,11 +322,9 @@ impl Core {
         let retired = header.owner.hide_retired();
         let taken = header.word.take();
         let Excess(excess) = header.owner.add(taken.references());
-        if excess != 0 {
-            header.word.give_back(excess);
-        }
+        header.word.give_back(excess);
         if !home::is_listed(header) {
-            home.cells().insert(header);
+            home.cells().insert(cell);
         }
         if taken.join_gone() {
             header.owner.end_join_interest();
@@ -342,7 +351,7 @@ impl Core {
                 header.owner.cancel();
             }
             if taken.abort() || taken.wake() {
-                self.wake(header);
+                self.wake(cell);
             }
         }
     }
@@ -399,7 +408,7 @@ impl Core {
             // SAFETY: in the list, so alive and ours (H1).
             let header = unsafe { cell.as_ref() };
             home::unlist(header);
-            arriving.insert(header);
+            arriving.insert(cell);
             if header.owner.is_done() { self.settle(cell, true) } else { self.end(cell) }
         }
         // Those arrive, each is settled as it does; what is spawned remotely meanwhile, too. Then the inbox closes.
@@ -422,6 +431,15 @@ impl Core {
         unsafe { Header::cancel(cell) };
         self.running.set(ptr::null());
         self.retire(cell, true);
+    }
+}
+
+/// A core that was not closed (its worker was lost to a panic) closes now: cells must not outlive their home unmerged (H2).
+impl Drop for Core {
+    fn drop(&mut self) {
+        if !self.home.closing.get() {
+            self.close();
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //!
 //! - **H1** A cell is in its home's list exactly while it is biased (a cell that another thread made: from the moment its home
 //!   has taken it out of the inbox).
-//! - **H2** A home does not move, because the first cell's `list_back` points into it; and it is not dropped before
+//! - **H2** A home does not move, because the first cell's `list_back` points into it; it lies in an `Rc` that nobody clones,
+//!   because a `Box` that is moved claims that no such pointer exists. And it is not dropped before
 //!   [`Core::close`](super::Core::close) has emptied it.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cell::Header;
@@ -34,7 +36,7 @@ impl HomeShared {
     }
 }
 
-/// The half of a home that only the thread which drives it touches. Boxed, see H2.
+/// The half of a home that only the thread which drives it touches. In an `Rc`, see H2.
 pub(crate) struct Home {
     pub(super) shared: Arc<HomeShared>,
     cells: List,
@@ -47,8 +49,8 @@ pub(crate) struct Home {
 pub(super) struct List(Cell<*const Header>);
 
 impl Home {
-    pub(crate) fn new(bell: Arc<dyn Bell>) -> Box<Self> {
-        Box::new(Self {
+    pub(crate) fn new(bell: Arc<dyn Bell>) -> Rc<Self> {
+        Rc::new(Self {
             shared: Arc::new(HomeShared { inbox: Inbox::new(), bell }),
             cells: List::new(),
             parked: Fifo::new(),
@@ -96,16 +98,18 @@ impl List {
 
     /// Adds a cell that is in no list.
     #[inline]
-    pub(super) fn insert(&self, cell: &Header) {
-        debug_assert!(cell.list_back.get().is_null());
+    pub(super) fn insert(&self, cell: NonNull<Header>) {
+        // SAFETY: biased, so alive (C1).
+        let header = unsafe { cell.as_ref() };
+        debug_assert!(header.list_back.get().is_null());
         let next = self.0.get();
-        cell.list_next.set(next);
-        cell.list_back.set(&self.0);
+        header.list_next.set(next);
+        header.list_back.set(&self.0);
         // SAFETY: in the list, so alive (H1).
         if let Some(next) = unsafe { next.as_ref() } {
-            next.list_back.set(&cell.list_next);
+            next.list_back.set(&header.list_next);
         }
-        self.0.set(cell);
+        self.0.set(cell.as_ptr());
     }
 }
 

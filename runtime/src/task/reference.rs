@@ -61,18 +61,16 @@ impl TaskRef {
     /// Schedules the task.
     #[inline]
     pub(crate) fn wake_by_ref(&self) {
-        let header = self.header();
-        if self.as_owner(|core| core.wake(header)).is_none() {
-            pay(header.word.request(Request::Wake), self.0);
+        if self.as_owner(|core| core.wake(self.0)).is_none() {
+            pay(self.header().word.request(Request::Wake), self.0);
         }
     }
 
     /// Schedules the task and gives the reference back.
     #[inline]
     pub(crate) fn wake(self) {
-        let header = self.header();
         let owned = self.as_owner(|core| {
-            core.wake(header);
+            core.wake(self.0);
             core.drop_reference(self.0);
         });
         let cell = self.into_raw();
@@ -88,7 +86,7 @@ impl TaskRef {
         let owned = self.as_owner(|core| {
             if !header.owner.is_done() {
                 header.owner.cancel();
-                core.wake(header);
+                core.wake(self.0);
             }
         });
         if owned.is_none() {
@@ -165,13 +163,12 @@ impl TaskRef {
         }
         // SAFETY: the reference lives on until the step itself gives it back.
         let header = unsafe { cell.as_ref() };
-        let owed = if header.is_output_ready() {
-            // SAFETY: as above.
+        let owed = if header.is_output_ready() { None } else { header.word.join_gone() };
+        let owed = owed.unwrap_or_else(|| {
+            // SAFETY: as above: it was ready, or has become so by the time that the cell was merged.
             unsafe { Header::drop_output(cell) };
             header.word.drop_remote()
-        } else {
-            header.word.join_gone()
-        };
+        });
         pay(owed, cell);
     }
 }

@@ -112,24 +112,36 @@ impl SharedWord {
         self.step(|word| (word - ONE) | WAKE | QUEUED, |word| word - ONE)
     }
 
-    /// The join handle goes before the output is there.
-    pub(super) fn join_gone(&self) -> Owed {
-        self.step(|word| (word - ONE) | JOIN_GONE | QUEUED, |word| word - ONE)
+    /// The join handle goes before the output is there. `None` if the cell has been merged meanwhile: then nothing was done,
+    /// and the output is there.
+    pub(super) fn join_gone(&self) -> Option<Owed> {
+        self.try_step(|word| Some((word - ONE) | JOIN_GONE | QUEUED), |_| None)
     }
 
     /// Applies `biased` or `merged`, whichever the word is, in one step.
     fn step(&self, biased: impl Fn(isize) -> isize, merged: impl Fn(isize) -> isize) -> Owed {
-        let mut word = self.0.load(Ordering::Relaxed);
+        self.try_step(|word| Some(biased(word)), |word| Some(merged(word))).expect("both always have a next word")
+    }
+
+    /// The same, unless the one that applies has no next word.
+    #[inline(always)]
+    fn try_step(
+        &self,
+        biased: impl Fn(isize) -> Option<isize>,
+        merged: impl Fn(isize) -> Option<isize>,
+    ) -> Option<Owed> {
+        // Acquire, if nothing is done to a merged word: pairs with the Release in `merge`, so what the owner left is visible.
+        let mut word = self.0.load(Ordering::Acquire);
         loop {
             let is_merged = word & MERGED != 0;
-            let next = if is_merged { merged(word) } else { biased(word) };
+            let next = if is_merged { merged(word) } else { biased(word) }?;
             // Release publishes what this thread did with the cell to who frees it (`take`, `references_if_quiet`, or the
             // last drop); Acquire lets the last drop see everybody's.
-            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Err(now) => word = now,
-                Ok(_) if is_merged && next >> SHIFT == 0 => return Owed::Free,
-                Ok(_) if !is_merged && word & QUEUED == 0 && next & QUEUED != 0 => return Owed::Push,
-                Ok(_) => return Owed::Nothing,
+                Ok(_) if is_merged && next >> SHIFT == 0 => return Some(Owed::Free),
+                Ok(_) if !is_merged && word & QUEUED == 0 && next & QUEUED != 0 => return Some(Owed::Push),
+                Ok(_) => return Some(Owed::Nothing),
             }
         }
     }
@@ -142,10 +154,20 @@ impl SharedWord {
         Taken(self.0.swap(0, Ordering::AcqRel))
     }
 
+    /// Takes over the references and leaves the requests.
+    #[cold]
+    pub(super) fn take_references(&self) -> isize {
+        // Release sequences go on; Acquire as in `take`.
+        let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| Some(word & (ONE - 1)));
+        taken.unwrap_or_else(|word| word) >> SHIFT
+    }
+
     /// Counts references here that the owner has no room for.
     pub(super) fn give_back(&self, references: isize) {
         // Relaxed: the owner knows that they exist.
-        self.0.fetch_add(references << SHIFT, Ordering::Relaxed);
+        if references != 0 {
+            self.0.fetch_add(references << SHIFT, Ordering::Relaxed);
+        }
     }
 
     /// The references on this side, or `None` while the cell is queued.

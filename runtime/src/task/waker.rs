@@ -17,10 +17,9 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 
 /// The waker that a poll is given: valid as long as the cell is, which outlives the poll.
 #[inline]
-pub(super) fn borrowed_waker(header: &Header) -> ManuallyDrop<Waker> {
-    let data = std::ptr::from_ref(header).cast();
+pub(super) fn borrowed_waker(cell: NonNull<Header>) -> ManuallyDrop<Waker> {
     // SAFETY: V1; `ManuallyDrop`, so that the reference which was not counted is not given back.
-    ManuallyDrop::new(unsafe { Waker::new(data, &VTABLE) })
+    ManuallyDrop::new(unsafe { Waker::new(cell.as_ptr().cast_const().cast(), &VTABLE) })
 }
 
 impl TaskRef {
