@@ -176,7 +176,10 @@ pub(super) unsafe fn free(header: NonNull<Header>, pool: Option<&Pool>) {
     // SAFETY: alive, and ours alone.
     let (kind, wakers) = unsafe {
         let header = header.as_ref();
-        debug_assert!(header.stage.get() != Stage::Future, "a cell is freed with its future");
+        if cfg!(any(debug_assertions, loom)) {
+            assert_eq!(header.stage.get(), Stage::Empty, "a cell is freed with its content");
+        }
+        header.word.end();
         let local = header.local_join.with_mut(|waker| (*waker).take());
         let remote = header.remote_join_waker.with_mut(|waker| (*waker).take());
         (header.vtable.kind, (local, remote))

@@ -437,7 +437,8 @@ impl Core {
 /// A core that was not closed (its worker was lost to a panic) closes now: cells must not outlive their home unmerged (H2).
 impl Drop for Core {
     fn drop(&mut self) {
-        if !self.home.closing.get() {
+        // In a model that has failed, nothing can be asked any more.
+        if !self.home.closing.get() && !(cfg!(loom) && std::thread::panicking()) {
             self.close();
         }
     }

@@ -63,6 +63,11 @@ impl Home {
         &self.shared
     }
 
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn cells_in_list(&self) -> usize {
+        self.cells.iter().count()
+    }
+
     pub(super) fn id(&self) -> *const HomeShared {
         Arc::as_ptr(&self.shared)
     }

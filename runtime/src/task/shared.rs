@@ -24,7 +24,30 @@ const ONE: isize = 1 << SHIFT;
 const TOO_MANY: isize = isize::MAX >> (SHIFT + 2);
 
 /// The word.
-pub(super) struct SharedWord(AtomicIsize);
+pub(super) struct SharedWord(AtomicIsize, Canary);
+
+/// Shows a model that a step may meet the end of the cell; nothing outside of models.
+#[derive(Default)]
+struct Canary {
+    #[cfg(loom)]
+    alive: crate::primitives::UnsafeCell<()>,
+}
+
+impl Canary {
+    /// The cell is used.
+    #[inline(always)]
+    fn look(&self) {
+        #[cfg(loom)]
+        self.alive.with(|_| ());
+    }
+
+    /// The cell is about to be freed.
+    #[inline(always)]
+    fn end(&self) {
+        #[cfg(loom)]
+        self.alive.with_mut(|_| ());
+    }
+}
 
 /// What a remote request asks for.
 #[derive(Clone, Copy)]
@@ -71,12 +94,12 @@ impl Taken {
 impl SharedWord {
     /// The word of a cell whose references are all on the owner's side.
     pub(super) fn new() -> Self {
-        Self(AtomicIsize::new(0))
+        Self(AtomicIsize::new(0), Canary::default())
     }
 
     /// The word of a cell that a remote thread made: one reference (its join handle), to be pushed and scheduled.
     pub(super) fn new_queued() -> Self {
-        Self(AtomicIsize::new(ONE | QUEUED | WAKE))
+        Self(AtomicIsize::new(ONE | QUEUED | WAKE), Canary::default())
     }
 
     /// Makes it the word of a cell that never gets a home: one reference. Only for who alone knows the cell.
@@ -89,6 +112,7 @@ impl SharedWord {
 
     /// One more reference.
     pub(super) fn clone_remote(&self) {
+        self.1.look();
         // Relaxed: the new reference is derived from one that exists, as in `Arc`.
         let before = self.0.fetch_add(ONE, Ordering::Relaxed);
         if before >> SHIFT > TOO_MANY {
@@ -130,6 +154,7 @@ impl SharedWord {
         biased: impl Fn(isize) -> Option<isize>,
         merged: impl Fn(isize) -> Option<isize>,
     ) -> Option<Owed> {
+        self.1.look();
         // Acquire, if nothing is done to a merged word: pairs with the Release in `merge`, so what the owner left is visible.
         let mut word = self.0.load(Ordering::Acquire);
         loop {
@@ -146,11 +171,18 @@ impl SharedWord {
         }
     }
 
+    /// The cell is about to be freed, by whoever found that nobody else knows it.
+    #[inline(always)]
+    pub(super) fn end(&self) {
+        self.1.end();
+    }
+
     // --- owner side ---
 
     /// Takes over all references and requests of a cell that was taken out of the inbox.
     pub(super) fn take(&self) -> Taken {
-        // Acquire pairs with the Release in `step`: the poll sees what the wakers wrote.
+        self.1.look();
+        // Acquire pairs with the Release in `try_step`: the poll sees what the wakers wrote.
         Taken(self.0.swap(0, Ordering::AcqRel))
     }
 
@@ -172,6 +204,7 @@ impl SharedWord {
 
     /// The references on this side, or `None` while the cell is queued.
     pub(super) fn references_if_quiet(&self) -> Option<isize> {
+        self.1.look();
         // Acquire pairs with the Release of every remote step that gave a reference back, through the release sequence: if
         // nothing is left, the owner may free the cell after this load alone.
         let word = self.0.load(Ordering::Acquire);
@@ -182,6 +215,7 @@ impl SharedWord {
     /// [`references_if_quiet`](Self::references_if_quiet) and `owned` of which were the owner's. `false` if the word has
     /// changed since.
     pub(super) fn merge(&self, references: isize, owned: isize) -> bool {
+        self.1.look();
         let next = ((references + owned) << SHIFT) | MERGED;
         // Release publishes the owner's last writes to who frees the cell.
         self.0.compare_exchange(references << SHIFT, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
