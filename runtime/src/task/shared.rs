@@ -10,6 +10,7 @@
 //! | JOIN_GONE | remote join handle | dropped before the output was there: it is the owner's to drop | owner, with QUEUED |
 //! | MERGED | owner | final: the word's count is the whole count, no other flag is or will be set | nobody |
 
+use crate::primitives::LoadToExchange;
 use crate::primitives::atomic::{AtomicIsize, Ordering};
 
 const QUEUED: isize = 1;
@@ -156,7 +157,7 @@ impl SharedWord {
     ) -> Option<Owed> {
         self.1.look();
         // Acquire, if nothing is done to a merged word: pairs with the Release in `merge`, so what the owner left is visible.
-        let mut word = self.0.load(Ordering::Acquire);
+        let mut word = self.0.load_to_exchange(Ordering::Acquire);
         loop {
             let is_merged = word & MERGED != 0;
             let next = if is_merged { merged(word) } else { biased(word) }?;
