@@ -172,3 +172,43 @@ impl Drop for Waiting<'_> {
         self.0.worker.forget(&self.1);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::future::poll_fn;
+    use std::mem;
+    use std::sync::Mutex;
+    use std::task::{Poll, Waker};
+
+    use super::*;
+
+    /// The thread that takes over panics just then, because its future has left a runtime entered.
+    #[test]
+    fn worker_survives_a_panic_at_the_hand_over() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let task = runtime.spawn(std::future::ready(7));
+        // Whether the second thread waits, and the first one's waker.
+        let waits = Mutex::new((false, None::<Waker>));
+        std::thread::scope(|scope| {
+            // Starts to wait before the driver lets go: the driver waits for it.
+            let worker = runtime.worker.take().expect("nobody drives");
+            let second = scope.spawn(|| {
+                runtime.block_on(poll_fn(|_| {
+                    mem::forget(runtime.enter());
+                    let mut waits = waits.lock().unwrap();
+                    waits.0 = true;
+                    waits.1.take().map(Waker::wake);
+                    Poll::<()>::Pending
+                }))
+            });
+            park::block_on(poll_fn(|cx| {
+                let mut waits = waits.lock().unwrap();
+                waits.1 = Some(cx.waker().clone());
+                if waits.0 { Poll::Ready(()) } else { Poll::Pending }
+            }));
+            runtime.worker.put(worker);
+            assert!(second.join().is_err());
+        });
+        assert_eq!(runtime.block_on(task).unwrap(), 7);
+    }
+}

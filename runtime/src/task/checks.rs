@@ -201,7 +201,7 @@ fn woken_by_value_remotely() {
 /// (race on the cell).
 #[test]
 fn cloned_woken_and_dropped_remotely() {
-    model(Some(3), || {
+    model(None, || {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
@@ -222,7 +222,7 @@ fn cloned_woken_and_dropped_remotely() {
 /// Broken once: a wake that returns early when WAKE is set already (lost wake-up: the second write is not seen).
 #[test]
 fn two_remotes_wake_and_the_poll_sees_both() {
-    model(Some(2), || {
+    model(Some(3), || {
         Bench::run(|bench| {
             let (first, second) = (Data::new(), Data::new());
             let ready = Arc::new(crate::primitives::atomic::AtomicUsize::new(0));
@@ -261,7 +261,7 @@ fn two_remotes_wake_and_the_poll_sees_both() {
 /// Broken once: SCHEDULED not looked at when the cell is taken from the inbox (run twice, the queue is torn).
 #[test]
 fn woken_remotely_and_locally() {
-    model(Some(3), || {
+    model(None, || {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
@@ -279,7 +279,7 @@ fn woken_remotely_and_locally() {
 /// Broken once each: `done` stored Relaxed, `done` loaded Relaxed (race on the output).
 #[test]
 fn joined_remotely() {
-    model(Some(3), || {
+    model(None, || {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
@@ -308,7 +308,7 @@ impl Bench {
 /// Broken once: JOIN_GONE not obeyed after completion (the output is never dropped).
 #[test]
 fn join_handle_dropped_remotely_against_completion() {
-    model(Some(3), || {
+    model(None, || {
         let (flag, dropped) = drop_flag();
         let flag = Mutex::new(Some(flag));
         Bench::run(|bench| {
@@ -325,7 +325,7 @@ fn join_handle_dropped_remotely_against_completion() {
 /// Broken once: the inbox takes the flags but not the count (nobody frees the cell).
 #[test]
 fn join_handle_and_waker_on_two_threads() {
-    model(Some(2), || {
+    model(None, || {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
@@ -345,7 +345,7 @@ fn join_handle_and_waker_on_two_threads() {
 /// Broken once: a retired cell that is not settled when it is taken from the inbox (nobody frees it).
 #[test]
 fn aborted_remotely_against_completion() {
-    model(Some(3), || {
+    model(None, || {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
@@ -365,7 +365,7 @@ fn aborted_remotely_against_completion() {
 /// Broken once: ABORT dropped by `accept` (the joiner waits for ever).
 #[test]
 fn aborted_and_joined_remotely() {
-    model(Some(2), || {
+    model(Some(5), || {
         Bench::run(|bench| {
             let task = bench.spawn(std::future::pending::<()>());
             let cancelled = bench.serve(move || {
@@ -380,7 +380,7 @@ fn aborted_and_joined_remotely() {
 /// Broken once: the pusher without a counted handle to the home (it rings the bell of a home that is gone).
 #[test]
 fn closing_against_wake_and_drop() {
-    model(Some(3), || {
+    model(Some(5), || {
         let bench = Bench::new();
         let data = Data::new();
         let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
@@ -401,7 +401,7 @@ fn closing_against_wake_and_drop() {
 /// does not look again after its request (it waits for ever).
 #[test]
 fn closing_against_a_remote_joiner() {
-    model(Some(3), || {
+    model(Some(5), || {
         let bench = Bench::new();
         let data = Data::new();
         let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
@@ -434,7 +434,7 @@ fn a_remote_clone_is_dropped_by_the_owner() {
 /// first and QUEUED in a second step (the owner frees the cell between the two).
 #[test]
 fn last_drops_on_both_sides_after_the_end() {
-    model(Some(3), || {
+    model(None, || {
         Bench::run(|bench| {
             let data = Data::new();
             let (task, waker) = bench.waiting_task(&data);
@@ -451,7 +451,7 @@ fn last_drops_on_both_sides_after_the_end() {
 /// Broken once: an inbox that closes without looking whether something arrived (a spawned task is never ended).
 #[test]
 fn spawned_remotely_against_closing() {
-    model(Some(3), || {
+    model(Some(5), || {
         let bench = Bench::new();
         let home = Arc::clone(bench.core.home().shared());
         let (flag, dropped) = drop_flag();
@@ -468,7 +468,7 @@ fn spawned_remotely_against_closing() {
 /// Broken once: `spawn_remote` that does not ring a sleeper (the task never runs).
 #[test]
 fn spawned_remotely_against_sleep() {
-    model(Some(3), || {
+    model(Some(4), || {
         Bench::run(|bench| {
             let home = Arc::clone(bench.core.home().shared());
             let output =
@@ -482,7 +482,7 @@ fn spawned_remotely_against_sleep() {
 /// flag instead (race on the owner half).
 #[test]
 fn a_core_changes_hands() {
-    model(Some(2), || {
+    model(None, || {
         let bench = Bench::new();
         let data = Data::new();
         let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
@@ -520,7 +520,7 @@ fn a_core_changes_hands() {
 /// MERGED_HERE (the owner half of a merged cell is written).
 #[test]
 fn a_waker_outlives_its_core_and_meets_another() {
-    model(Some(3), || {
+    model(None, || {
         let data = Data::new();
         let old = Bench::new();
         let (task, waker) = old.core.drive(|| old.waiting_task(&data));
@@ -546,7 +546,7 @@ fn a_waker_outlives_its_core_and_meets_another() {
 /// the join handle goes. Broken once: a join handle that takes the merge for "no output yet" (the output is never dropped).
 #[test]
 fn join_handle_dropped_remotely_against_the_merge() {
-    model(Some(3), || {
+    model(None, || {
         let (flag, dropped) = drop_flag();
         let flag = std::sync::Mutex::new(Some(flag));
         Bench::run(|bench| {
@@ -584,7 +584,7 @@ fn closing_against_a_joiner_and_a_waker() {
 /// Broken once: a home that settles for good only what is in its list, not what arrives (closing never ends).
 #[test]
 fn closing_against_abort() {
-    model(Some(3), || {
+    model(Some(5), || {
         let bench = Bench::new();
         let data = Data::new();
         let (task, waker) = bench.core.drive(|| bench.waiting_task(&data));
@@ -606,7 +606,7 @@ fn closing_against_abort() {
 /// without putting them there again (it never runs).
 #[test]
 fn a_seat_is_left_and_taken_again_under_a_waker() {
-    model(Some(3), || {
+    model(None, || {
         let bench = Bench::new();
         let seat = home(&bench.parker);
         let data = Data::new();
@@ -646,7 +646,7 @@ fn a_seat_is_left_and_taken_again_under_a_waker() {
 /// The thread of a seat exits. Broken once: closing that merges cells which are QUEUED (the push lands where nobody looks).
 #[test]
 fn closing_a_seat_against_a_waker() {
-    model(Some(3), || {
+    model(Some(5), || {
         let bench = Bench::new();
         let seat = home(&bench.parker);
         let data = Data::new();
@@ -673,7 +673,7 @@ fn closing_a_seat_against_a_waker() {
 /// Broken once: the link of a taken cell read after its requests were obeyed (race with the next push of the cell).
 #[test]
 fn a_batch_goes_on_while_its_cells_are_queued_again() {
-    model(Some(2), || {
+    model(Some(5), || {
         Bench::run(|bench| {
             let data = Data::new();
             let (first, first_waker) = bench.waiting_task(&data);
@@ -694,7 +694,7 @@ fn a_batch_goes_on_while_its_cells_are_queued_again() {
 /// Broken once: a retired cell that does not hide it while its output is dropped (it is freed under the inbox's hands).
 #[test]
 fn an_output_with_the_last_reference_goes_with_the_join_handle() {
-    model(Some(3), || {
+    model(None, || {
         Bench::run(|bench| {
             let place = Arc::new(std::sync::Mutex::new(None));
             let task = bench.spawn({
