@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::context;
 use crate::executor::blocking::{BlockingPool, Hold};
 use crate::executor::park;
+use crate::executor::worker::Worker;
 use crate::reactor;
-use crate::task::{Bell, HomeShared, Id, JoinHandle, Meta, spawn_remote};
+use crate::task::{Bell, HomeShared, Id, JoinHandle, Meta, Unborn, spawn_remote};
 
 /// What all handles of one runtime share.
 pub(crate) struct Shared {
@@ -119,18 +120,44 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let spawned_at = Location::caller();
-        let mut future = Some(future);
-        let local = context::with_worker(|worker| {
-            let worker = worker.filter(|worker| Arc::ptr_eq(worker.shared(), &self.shared))?;
-            Some(worker.spawn(future.take()?, spawned_at))
-        });
-        match (local, future) {
-            (Some(handle), _) => handle,
-            (None, Some(future)) => {
-                JoinHandle::of(spawn_remote(&self.shared.home, future, Meta { id: Id::next(), spawned_at }))
+        context::with_worker(|worker| {
+            let worker = worker.filter(|worker| Arc::ptr_eq(worker.shared(), &self.shared));
+            let future = Unborn::new(future, worker.map(Worker::pool));
+            match worker {
+                Some(worker) => worker.spawn(future, spawned_at),
+                None => self.spawn_remote(future, spawned_at),
             }
-            (None, None) => unreachable!("the future is taken only to be spawned"),
+        })
+    }
+
+    /// Spawns from a thread that does not drive the runtime.
+    fn spawn_remote<F>(&self, future: Unborn<F>, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        JoinHandle::of(spawn_remote(&self.shared.home, future, Meta { id: Id::next(), spawned_at }))
+    }
+
+    /// Spawns onto the runtime that this thread has entered.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn spawn_entered<F>(future: Unborn<F>, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let handle = Self::current();
+        let driven =
+            context::with_worker(|worker| worker.is_some_and(|worker| Arc::ptr_eq(worker.shared(), &handle.shared)));
+        if driven {
+            return context::with_worker(|worker| worker.expect("seen above").spawn(future, spawned_at));
         }
+        handle.spawn_remote(future, spawned_at)
     }
 
     /// Runs `f`, which may block, on a thread of this runtime's pool. See [`spawn_blocking`](crate::spawn_blocking).

@@ -183,7 +183,9 @@ impl Future for Wait<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let readiness = &this.registration.readiness;
-        if readiness.observe(this.interest).is_none() {
+        // Not only when nothing is known: who waits for either direction must hear of both.
+        let known = readiness.observe(this.interest).map_or(Ready::EMPTY, |observed| observed.ready);
+        if !this.interest.is_all_in(known) {
             this.registration.watch(this.interest)?;
         }
         let observed = ready!(readiness.poll_place(this.interest, &mut this.place, cx));
@@ -200,6 +202,7 @@ impl Drop for Wait<'_> {
     }
 }
 
+#[inline]
 fn alive(observed: Observed) -> io::Result<Observed> {
     if observed.abandoned { Err(gone()) } else { Ok(observed) }
 }

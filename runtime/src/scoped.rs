@@ -82,7 +82,6 @@ pub(crate) use scoped_thread_local;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::*;
 
     scoped_thread_local!(static NUMBER: u32);
 

@@ -177,6 +177,28 @@ impl<T: mio::event::Source> Source<T> {
         self.poll_io(Direction::Write, cx, operation, |&count| falls_short(count, offered))
     }
 
+    /// [`poll_read_io`](Source::poll_read_io) for who can tell after a success, cheaper than by trying again, that the next
+    /// operation would block. `is_drained` must ask the system after the operation: what comes later is a new event.
+    #[doc(hidden)]
+    pub fn poll_read_until_drained<R>(
+        &self,
+        cx: &mut Context<'_>,
+        operation: impl FnMut(&T) -> io::Result<R>,
+        is_drained: impl Fn(&T) -> bool,
+    ) -> Poll<io::Result<R>> {
+        self.poll_io(Direction::Read, cx, operation, |_| is_drained(self.get_ref()))
+    }
+
+    /// The same for any number of callers.
+    #[doc(hidden)]
+    pub async fn read_until_drained<R>(
+        &self,
+        operation: impl FnMut(&T) -> io::Result<R>,
+        is_drained: impl Fn(&T) -> bool,
+    ) -> io::Result<R> {
+        self.wait_and_do(Interest::READABLE, operation, |_| is_drained(self.get_ref())).await
+    }
+
     #[inline]
     fn poll_io<R>(
         &self,
@@ -278,14 +300,19 @@ impl<T: mio::event::Source> Source<T> {
     /// # Cancel safety
     ///
     /// Between two calls of `operation` nothing is lost: a dropped future has either not completed one, or has returned its result.
-    pub async fn async_io<R>(
+    pub async fn async_io<R>(&self, interest: Interest, operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.wait_and_do(interest, operation, |_| false).await
+    }
+
+    async fn wait_and_do<R>(
         &self,
         interest: Interest,
         mut operation: impl FnMut(&T) -> io::Result<R>,
+        used_up: impl Fn(&R) -> bool,
     ) -> io::Result<R> {
         loop {
             let observed = self.observed(interest).await?;
-            match self.attempt(interest, Some(observed), &mut operation, |_| false) {
+            match self.attempt(interest, Some(observed), &mut operation, &used_up) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
+use crate::executor::worker::Worker;
 use crate::handle::Handle;
 use crate::runtime::Builder;
-use crate::task::{Core, Id, JoinHandle};
+use crate::task::{Core, Id, JoinHandle, Unborn};
 
 /// Starts `future` as a task: it runs beside its spawner, whether its handle is awaited or not.
 ///
@@ -33,17 +34,22 @@ use crate::task::{Core, Id, JoinHandle};
 /// assert_eq!(sum, 385);
 /// # });
 /// ```
+#[inline(always)]
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    if context::has_entered() {
-        return Handle::current().spawn(future);
-    }
     let spawned_at = Location::caller();
-    context::with_worker(|worker| worker.expect(context::NO_RUNTIME).spawn(future, spawned_at))
+    context::with_worker(|worker| {
+        let worker = worker.filter(|_| !context::has_entered());
+        let future = Unborn::new(future, worker.map(Worker::pool));
+        match worker {
+            Some(worker) => worker.spawn(future, spawned_at),
+            None => Handle::spawn_entered(future, spawned_at),
+        }
+    })
 }
 
 /// Starts `future`, which need not be `Send`, as a task of this thread.
@@ -69,6 +75,7 @@ where
 /// assert_eq!(task.await.unwrap(), 6);
 /// # });
 /// ```
+#[inline(always)]
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -76,7 +83,11 @@ where
     F::Output: 'static,
 {
     let spawned_at = Location::caller();
-    context::with_worker(|worker| worker.and_then(|worker| worker.spawn_local(future, spawned_at))).expect(
+    context::with_worker(|worker| {
+        let future = Unborn::new(future, worker.map(Worker::pool));
+        worker.and_then(|worker| worker.spawn_local(future, spawned_at))
+    })
+    .expect(
         "rt::spawn_local needs a thread that drives a runtime: call it from a task, or within `Runtime::block_on`, \
          `rt::block_on` or `#[rt::main]`",
     )

@@ -11,6 +11,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ use std::time::Duration;
 /// ```
 pub struct TcpListener {
     source: Source<mio::net::TcpListener>,
+    backlog: Backlog,
     /// Of `poll_accept`, which has nowhere else to keep it.
     pause: Mutex<Pause>,
 }
@@ -96,7 +99,7 @@ impl TcpListener {
     /// None on Unix; elsewhere those of registering with the system's poller.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let source = Source::join_when_pending(mio::net::TcpListener::from_std(listener))?;
-        Ok(TcpListener { source, pause: Mutex::new(Pause::new()) })
+        Ok(TcpListener { source, backlog: Backlog::default(), pause: Mutex::new(Pause::new()) })
     }
 
     /// Gives the listener back to the standard library. It stays in non-blocking mode.
@@ -124,7 +127,9 @@ impl TcpListener {
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut delay = FIRST_PAUSE;
         loop {
-            let error = match self.source.async_io(Interest::READABLE, mio::net::TcpListener::accept).await {
+            let accepting =
+                self.source.read_until_drained(|io| self.backlog.accept(io), |io| self.backlog.is_empty(io));
+            let error = match accepting.await {
                 Ok((stream, peer)) => return Ok((TcpStream::accepted(stream)?, peer)),
                 Err(error) => error,
             };
@@ -165,7 +170,8 @@ impl TcpListener {
     fn poll_accept_with(&self, cx: &mut Context<'_>, pause: &mut Pause) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         loop {
             ready!(pause.poll(cx));
-            let error = match ready!(self.source.poll_read_io(cx, mio::net::TcpListener::accept)) {
+            let accept = |io: &_| self.backlog.accept(io);
+            let error = match ready!(self.source.poll_read_until_drained(cx, accept, |io| self.backlog.is_empty(io))) {
                 Ok((stream, peer)) => return Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer))),
                 Err(error) => error,
             };
@@ -184,7 +190,7 @@ impl TcpListener {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if none is there; otherwise those of `accept`, also the ones that
     /// [`accept`](TcpListener::accept) waits out or skips.
     pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.source.try_io(Interest::READABLE, mio::net::TcpListener::accept)?;
+        let (stream, peer) = self.source.try_io(Interest::READABLE, |io| self.backlog.accept(io))?;
         Ok((TcpStream::accepted(stream)?, peer))
     }
 
@@ -282,6 +288,49 @@ impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming").field("listener", self.listener).finish()
     }
+}
+
+/// What is known about the connections that wait.
+///
+/// On Linux an `accept` that finds none costs 1.4 µs, for it makes a socket first, and asking whether there is one 0.2 µs. So after
+/// the first connection of a batch, the second, the fourth and so on we ask, and mostly save the call that fails.
+#[derive(Default)]
+struct Backlog {
+    /// Connections accepted since there was none.
+    accepted: AtomicU32,
+}
+
+impl Backlog {
+    fn accept(&self, listener: &mio::net::TcpListener) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
+        let result = listener.accept();
+        match &result {
+            // A count that two threads mix up asks at another time, nothing else.
+            Ok(_) => self.accepted.store(self.accepted.load(Relaxed).wrapping_add(1), Relaxed),
+            Err(_) => self.accepted.store(0, Relaxed),
+        }
+        result
+    }
+
+    /// Whether it is known to be empty, after a success.
+    fn is_empty(&self, listener: &mio::net::TcpListener) -> bool {
+        let is_empty = self.accepted.load(Relaxed).is_power_of_two() && nobody_waits(listener);
+        if is_empty {
+            self.accepted.store(0, Relaxed);
+        }
+        is_empty
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn nobody_waits(listener: &mio::net::TcpListener) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut listeners = [PollFd::new(listener, PollFlags::IN)];
+    matches!(poll(&mut listeners, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn nobody_waits(_: &mio::net::TcpListener) -> bool {
+    false
 }
 
 /// The time between two attempts to accept while resources are short.

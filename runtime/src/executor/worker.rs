@@ -12,7 +12,7 @@ use crate::context;
 use crate::coop;
 use crate::handle::Shared;
 use crate::reactor::{Reactor, Wait};
-use crate::task::{Core, Home, Id, JoinHandle, Meta};
+use crate::task::{Core, Home, Id, JoinHandle, Meta, Pool, Unborn};
 
 /// Ids that a worker takes at a time, so that a spawn touches no shared line.
 const ID_BLOCK: u64 = 256;
@@ -44,6 +44,12 @@ impl Worker {
         }
     }
 
+    /// Where blocks for new tasks come from.
+    #[inline(always)]
+    pub(crate) fn pool(&self) -> &Pool {
+        self.core.pool()
+    }
+
     pub(crate) fn reactor(&self) -> &Reactor {
         &self.reactor
     }
@@ -72,8 +78,8 @@ impl Worker {
     }
 
     /// Makes a task of the runtime.
-    #[inline]
-    pub(crate) fn spawn<F>(&self, future: F, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+    #[inline(always)]
+    pub(crate) fn spawn<F>(&self, future: Unborn<F>, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -82,10 +88,10 @@ impl Worker {
     }
 
     /// Makes a task of this thread; `None` when it has no seat, which is only while the worker closes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spawn_local<F>(
         &self,
-        future: F,
+        future: Unborn<F>,
         spawned_at: &'static Location<'static>,
     ) -> Option<JoinHandle<F::Output>>
     where
@@ -147,7 +153,7 @@ impl Worker {
             context::with_worker(|worker| worker.expect("the root runs on a worker").root_woken.set(true));
             Poll::<()>::Pending
         });
-        let task = self.core.spawn_idle(mark, self.meta(spawned_at));
+        let task = self.core.spawn_idle(Unborn::new(mark, Some(self.pool())), self.meta(spawned_at));
         let waker = task.waker();
         (waker, AbortOnDrop(JoinHandle::of(task)))
     }

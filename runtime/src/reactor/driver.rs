@@ -44,6 +44,11 @@ impl DriverHandle {
         self.bell.wake().expect("the bell is an open descriptor that takes a word at any time");
     }
 
+    /// Whether there is anything that events could come from.
+    pub(crate) fn has_sources(&self) -> bool {
+        !self.sources.lock().is_empty()
+    }
+
     /// Watches `io` for `interest` and marks `readiness`. What is already the case is told by the first event.
     pub(crate) fn register(
         &self,

@@ -56,7 +56,6 @@ impl Handle {
     }
 
     /// Where sources are registered.
-    #[allow(dead_code)] // Until sources are.
     pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
         &self.driver
     }
@@ -74,13 +73,11 @@ impl Handle {
     }
 
     /// A blocking call goes out: paused time does not advance by itself until `release_time`.
-    #[allow(dead_code)] // Until the blocking pool is.
     pub(crate) fn hold_time(&self) {
         self.clock.hold();
     }
 
     /// A blocking call is back.
-    #[allow(dead_code)] // Until the blocking pool is.
     pub(crate) fn release_time(&self) {
         if self.clock.release() {
             self.wake();

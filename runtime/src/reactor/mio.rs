@@ -38,6 +38,10 @@ impl MioDriver {
 
 impl Driver for MioDriver {
     fn wait(&mut self, timeout: Option<Duration>, woken: &mut Vec<Waker>) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) && !self.handle.has_sources() {
+            // Nothing could have happened: a bell that was rung ends the next wait that blocks.
+            return Ok(());
+        }
         let timeout = self.short_waits.prepare(timeout, self.poll.registry());
         match self.poll.poll(&mut self.events, timeout) {
             // A signal handler ran. The caller looks at its clock and comes back.
@@ -123,8 +127,7 @@ mod short_waits {
         fn arm(&mut self, timeout: Duration, registry: &mio::Registry) -> io::Result<()> {
             let now = Instant::now();
             let deadline = now + timeout;
-            // What lies behind us has gone off, and may have been told already.
-            if self.armed.is_some_and(|armed| armed > now && armed <= deadline + SAME_DEADLINE) {
+            if self.is_armed_for(deadline, now) {
                 return Ok(());
             }
             let timer = match &self.timer {
@@ -136,6 +139,11 @@ mod short_waits {
             self.armed = Some(deadline);
             Ok(())
         }
+
+        /// Whether the timer goes off by itself, early enough. What lies behind us has gone off, and may have been told already.
+        fn is_armed_for(&self, deadline: Instant, now: Instant) -> bool {
+            self.armed.is_some_and(|armed| now < armed && armed <= deadline + SAME_DEADLINE)
+        }
     }
 
     /// Never read: each expiry is an edge of its own, and arming it again takes the old one back.
@@ -143,6 +151,55 @@ mod short_waits {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, mio::Interest::READABLE)?;
         Ok(timer)
+    }
+
+    #[cfg(all(test, not(loom)))]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn long_waits_end_early_and_in_whole_milliseconds() {
+            let poll = mio::Poll::new().unwrap();
+            let mut waits = ShortWaits::default();
+            for (asked, given) in [(10_000, 9), (10_300, 10), (1_000_500, 998), (60_000_000, 59_880)] {
+                let timeout = waits.prepare(Some(Duration::from_micros(asked)), poll.registry());
+                assert_eq!(timeout, Some(Duration::from_millis(given)));
+            }
+            assert!(waits.prepare(Some(Duration::MAX), poll.registry()).unwrap() < Duration::MAX);
+            assert!(waits.timer.is_none(), "nothing of this takes a timer");
+        }
+
+        #[test]
+        fn short_waits_in_whole_milliseconds_take_no_timer() {
+            let poll = mio::Poll::new().unwrap();
+            let mut waits = ShortWaits::default();
+            assert_eq!(waits.prepare(None, poll.registry()), None);
+            for millis in 0..10 {
+                let timeout = Some(Duration::from_millis(millis));
+                assert_eq!(waits.prepare(timeout, poll.registry()), timeout);
+            }
+            assert!(waits.timer.is_none());
+        }
+
+        #[test]
+        fn other_short_waits_are_ended_by_the_timer() {
+            let poll = mio::Poll::new().unwrap();
+            let mut waits = ShortWaits::default();
+            assert_eq!(waits.prepare(Some(Duration::from_micros(1_500)), poll.registry()), None);
+            assert!(waits.timer.is_some() && waits.armed.is_some());
+        }
+
+        #[test]
+        fn timer_is_armed_again_only_for_an_earlier_deadline_or_when_it_went_off() {
+            let now = Instant::now();
+            let at = |micros| now + Duration::from_micros(micros);
+            let waits = ShortWaits { timer: None, armed: Some(at(1_000)) };
+            assert!(waits.is_armed_for(at(1_000), now));
+            assert!(waits.is_armed_for(at(5_000), now));
+            assert!(waits.is_armed_for(at(990), now), "the same deadline, seen a little later");
+            assert!(!waits.is_armed_for(at(900), now));
+            assert!(!waits.is_armed_for(at(5_000), at(1_000)), "it went off");
+        }
     }
 }
 

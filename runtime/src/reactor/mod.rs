@@ -12,10 +12,16 @@ pub(crate) mod registry;
 mod remote;
 mod wheel;
 
+#[cfg(all(test, unix, not(loom)))]
+mod driver_checks;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
 mod readiness_checks;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod testing;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -39,6 +45,13 @@ const RETAINED_WAKERS: usize = 1024;
 /// After so many turns among tasks that never rest, a clock that is being advanced takes its next step all the same.
 const BUSY_TURNS: u32 = 16;
 
+/// So many timers fired in one turn make a burst. While it lasts, a blocking turn waits for more to come together: waking up
+/// costs more than firing.
+const BURST: usize = 16;
+
+/// What the wait for a deadline is rounded up to within a burst: 262 µs since the clock began.
+const BURST_STEP: u64 = 1 << 18;
+
 /// What a turn may do if there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -51,6 +64,7 @@ pub(crate) enum Wait {
 /// Events, deadlines, and the wakers that wait for them.
 pub(crate) struct Reactor {
     id: ReactorId,
+    clock: Arc<Clock>,
     handle: Arc<Handle>,
     driver: RefCell<Box<dyn Driver>>,
     wheel: RefCell<Wheel<Waker>>,
@@ -60,6 +74,8 @@ pub(crate) struct Reactor {
     goal: Cell<Option<Instant>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
     busy: Cell<u32>,
+    /// The last blocking turn fired many timers.
+    burst: Cell<bool>,
     /// Kept for its capacity.
     woken: Cell<Vec<Waker>>,
 }
@@ -76,15 +92,17 @@ impl Reactor {
 
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
         let seen = Cell::new(clock.now());
-        let handle = Handle::new(clock, Arc::clone(driver.handle()));
+        let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
         Self {
             id: handle.id(),
+            clock,
             handle,
             driver: RefCell::new(driver),
             wheel: RefCell::new(Wheel::new()),
             seen,
             goal: Cell::new(None),
             busy: Cell::new(0),
+            burst: Cell::new(false),
             woken: Cell::default(),
         }
     }
@@ -97,15 +115,10 @@ impl Reactor {
     pub(crate) fn turn(&self, how: Wait) {
         let mut woken = self.woken.take();
         self.serve_requests();
-        if self.clock().is_paused() {
+        if self.clock.is_paused() {
             self.turn_virtual(how, &mut woken);
         } else {
-            let timeout = match how {
-                Wait::Poll => Some(Duration::ZERO),
-                Wait::Block => self.time_to_deadline(),
-            };
-            self.wait(timeout, &mut woken);
-            self.fire(&mut woken);
+            self.turn_real(how, &mut woken);
         }
         // Nothing is borrowed from here on.
         wake_all(&mut woken);
@@ -124,13 +137,13 @@ impl Reactor {
 
     #[inline]
     pub(crate) fn clock(&self) -> &Clock {
-        self.handle.clock()
+        &self.clock
     }
 
     /// The time. Whatever is due by then counts as elapsed from now on, fired or not.
     #[inline]
     pub(crate) fn now(&self) -> Instant {
-        let now = self.clock().now();
+        let now = self.clock.now();
         self.seen.set(now);
         now
     }
@@ -141,16 +154,19 @@ impl Reactor {
         self.seen.get() >= deadline
     }
 
+    /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
+    #[inline]
+    pub(crate) fn has_fired(&self, deadline: Instant) -> bool {
+        self.wheel.borrow().has_expired(self.clock.nanos(deadline))
+    }
+
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
     #[inline]
     pub(crate) fn arm(&self, deadline: Instant, waker: &Waker) -> Key {
         // Cloned before anything is borrowed: that may run foreign code.
         let waker = waker.clone();
-        let mut wheel = self.wheel.borrow_mut();
-        if wheel.is_empty() {
-            wheel.skip_to(self.clock().nanos(self.seen.get()));
-        }
-        wheel.insert(self.clock().nanos(deadline), waker)
+        let deadline = self.clock.nanos(deadline);
+        self.wheel.borrow_mut().insert(deadline, waker)
     }
 
     /// Whom the timer wakes from now on. False if it is no longer armed.
@@ -169,7 +185,7 @@ impl Reactor {
 
     /// Gives the timer another deadline. False if it is no longer armed.
     pub(crate) fn reschedule(&self, key: Key, deadline: Instant) -> bool {
-        self.wheel.borrow_mut().reschedule(key, self.clock().nanos(deadline))
+        self.wheel.borrow_mut().reschedule(key, self.clock.nanos(deadline))
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
@@ -191,9 +207,23 @@ impl Reactor {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn armed_timers(&self) -> usize {
         self.wheel.borrow().len()
+    }
+
+    /// A turn while the clock runs.
+    fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
+        if how == Wait::Poll {
+            self.wait(Some(Duration::ZERO), woken);
+            self.fire(woken);
+            return;
+        }
+        // First of all the wheel learns the time, so that it can tell what comes next: it may not have been used for hours.
+        let late = self.fire(woken);
+        let timeout = if late > 0 { Some(Duration::ZERO) } else { self.time_to_deadline() };
+        self.wait(timeout, woken);
+        self.burst.set(late + self.fire(woken) >= BURST);
     }
 
     /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
@@ -204,10 +234,10 @@ impl Reactor {
             return;
         }
         let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
-        let moves = goal.is_some() || how == Wait::Block && !self.clock().is_held();
+        let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
         let deadline = if moves { self.exact_deadline() } else { None };
         match deadline.into_iter().chain(goal).min() {
-            Some(next) => self.clock().advance_to(next),
+            Some(next) => self.clock.advance_to(next),
             None if how == Wait::Block => self.wait(None, woken),
             None => {}
         }
@@ -233,30 +263,33 @@ impl Reactor {
         }
     }
 
-    /// Moves the wakers of what is due to `woken`. Looks at the clock only if there is a timer.
-    fn fire(&self, woken: &mut Vec<Waker>) {
+    /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
+    fn fire(&self, woken: &mut Vec<Waker>) -> usize {
+        let before = woken.len();
         let mut wheel = self.wheel.borrow_mut();
         if !wheel.is_empty() {
-            wheel.advance(self.clock().nanos(self.now()), self.precision(), woken);
+            wheel.advance(self.clock.nanos(self.now()), self.precision(), woken);
             wheel.trim();
         } else if self.goal.get().is_some() {
             self.now();
         }
+        woken.len() - before
     }
 
-    /// How long nothing is due. None: for ever.
+    /// How long nothing is due, after `fire` found nothing. None: for ever.
     fn time_to_deadline(&self) -> Option<Duration> {
         let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
-        Some(Duration::from_nanos(next.saturating_sub(self.clock().nanos(self.now()))))
+        let next = if self.burst.get() { burst_end(next) } else { next };
+        Some(Duration::from_nanos(next.saturating_sub(self.clock.nanos(self.seen.get()))))
     }
 
     fn exact_deadline(&self) -> Option<Instant> {
         let next = self.wheel.borrow_mut().next_deadline(Precision::Exact)?;
-        Some(self.clock().instant(next))
+        Some(self.clock.instant(next))
     }
 
     fn precision(&self) -> Precision {
-        if self.clock().is_paused() { Precision::Exact } else { Precision::Tick }
+        if self.clock.is_paused() { Precision::Exact } else { Precision::Tick }
     }
 }
 
@@ -271,6 +304,11 @@ impl Drop for Reactor {
     }
 }
 
+/// When a burst that goes on at `next` is served.
+fn burst_end(next: u64) -> u64 {
+    next.checked_next_multiple_of(BURST_STEP).unwrap_or(next)
+}
+
 /// Wakes all, even if one of the wakers panics.
 fn wake_all(woken: &mut Vec<Waker>) {
     struct Rest<'a>(vec::Drain<'a, Waker>);
@@ -280,7 +318,7 @@ fn wake_all(woken: &mut Vec<Waker>) {
         }
     }
     let mut rest = Rest(woken.drain(..));
-    while let Some(waker) = rest.0.next() {
+    for waker in rest.0.by_ref() {
         waker.wake();
     }
 }

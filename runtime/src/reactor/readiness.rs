@@ -2,20 +2,26 @@
 //!
 //! Events are edge-triggered: each is told once, so a mark that is lost is a task that hangs. Two rules keep it:
 //!
-//! - A task that takes a mark back says which mark it saw. The word holds a tick that every event moves on, and
-//!   [`clear`](Readiness::clear) does nothing when the tick is not the one it was given: a late clear cannot eat a fresh event.
-//! - Who finds nothing stores its waker under the lock and looks again before it leaves it; who marks does so before it takes the
-//!   lock. Whichever section comes second sees what the other did.
+//! - A task that has used up what it saw says when it saw it. The word holds a tick that every event moves on, and a direction
+//!   counts as used up only while the tick is the one it was [cleared](Readiness::clear) with: a late clear cannot eat a fresh
+//!   event. It is a plain store besides, where taking bits out of the word would be a compare-exchange per request.
+//! - The word is written under the lock of the waiters, and who finds nothing stores its waker under that lock after looking again.
+//!   Whichever section comes second sees what the other did.
 
 use crate::primitives::Mutex;
-use crate::primitives::atomic::{AtomicU32, Ordering};
+use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::reactor::ready::{Interest, Ready};
 use slab::Slab;
 use std::task::{Context, Poll, Waker};
 
 /// Ready bits, tick and waiters of one source.
 pub(crate) struct Readiness {
-    word: AtomicU32,
+    /// Eight bits of readiness, then the tick.
+    word: AtomicUsize,
+    /// The tick whose `READABLE` is used up, or `NO_TICK`.
+    read_up: AtomicUsize,
+    /// The tick whose `WRITABLE` is used up, or `NO_TICK`.
+    written_up: AtomicUsize,
     waiters: Mutex<Waiters>,
 }
 
@@ -32,13 +38,14 @@ pub(crate) struct Observed {
     pub(crate) ready: Ready,
     /// The driver is gone: nothing will ever be marked again.
     pub(crate) abandoned: bool,
-    tick: u32,
+    tick: usize,
 }
 
-/// The word: eight bits of readiness, then the tick. It would take 2^24 events between a look and its clear to confuse two ticks.
-const READY_MASK: u32 = 0xff;
-const ONE_TICK: u32 = 0x100;
-const ABANDONED: u32 = 0x80;
+const READY_MASK: usize = 0xff;
+const ABANDONED: usize = 0x80;
+const ONE_TICK: usize = 0x100;
+/// No tick: their lower bits are zero.
+const NO_TICK: usize = 1;
 
 #[derive(Default)]
 struct Waiters {
@@ -58,39 +65,90 @@ struct Waiter {
 impl Readiness {
     /// `presumed` is what to believe until an event or an operation tells otherwise.
     pub(crate) fn new(presumed: Ready) -> Self {
-        Self { word: AtomicU32::new(presumed.bits().into()), waiters: Mutex::new(Waiters::default()) }
+        Self {
+            word: AtomicUsize::new(presumed.bits().into()),
+            read_up: AtomicUsize::new(NO_TICK),
+            written_up: AtomicUsize::new(NO_TICK),
+            waiters: Mutex::new(Waiters::default()),
+        }
     }
 
     /// An event came: adds `ready` and gives out the wakers of those whom it concerns.
     pub(crate) fn mark(&self, ready: Ready, woken: &mut Vec<Waker>) {
-        // Release: who sees these bits then asks the kernel, and must find there what the event was about (pairs with `observe`).
-        self.update(Ordering::Release, |word| Some((word | u32::from(ready.bits())).wrapping_add(ONE_TICK)));
-        self.take_wakers(ready, woken);
+        let mut waiters = self.waiters.lock();
+        self.next_tick(ready.bits().into());
+        waiters.take(ready, woken);
     }
 
     /// The driver is gone: everybody wakes, and everybody who looks from now on is told.
     pub(crate) fn abandon(&self, woken: &mut Vec<Waker>) {
-        self.update(Ordering::Release, |word| Some((word | ABANDONED).wrapping_add(ONE_TICK)));
-        self.take_wakers(Ready::ALL, woken);
+        let mut waiters = self.waiters.lock();
+        self.next_tick(ABANDONED);
+        waiters.take(Ready::ALL, woken);
+    }
+
+    /// Moves the tick on, keeps what is not used up, and adds `bits`. Only under the lock of the waiters.
+    fn next_tick(&self, bits: usize) {
+        let word = self.word.load(Ordering::Relaxed);
+        let used_up = self.used_up(word);
+        // Forgotten with the bits they stood for, so that they cannot be taken for a tick that comes round again (on 32 bits).
+        for (up, direction) in [(&self.read_up, Ready::READABLE), (&self.written_up, Ready::WRITABLE)] {
+            if !(used_up & direction).is_empty() {
+                up.store(NO_TICK, Ordering::Relaxed);
+            }
+        }
+        let left = word & READY_MASK & !usize::from(used_up.bits());
+        let tick = (word & !READY_MASK).wrapping_add(ONE_TICK);
+        // Release: who sees these bits then asks the kernel, and must find there what the event was about (pairs with `observe`).
+        self.word.store(tick | left | bits, Ordering::Release);
     }
 
     /// What is ready of that which `interest` waits for.
     #[inline]
     pub(crate) fn observe(&self, interest: Interest) -> Option<Observed> {
         let word = self.word.load(Ordering::Acquire);
-        let ready = Ready::from_bits(word as u8) & with_urgency(interest.satisfied_by());
+        let ready = (Ready::from_bits(word as u8) - self.used_up(word)) & with_urgency(interest.satisfied_by());
         let abandoned = word & ABANDONED != 0;
         let satisfied = !(ready & interest.satisfied_by()).is_empty() || abandoned;
         satisfied.then_some(Observed { ready, abandoned, tick: word & !READY_MASK })
     }
 
+    /// Relaxed: who does not see that another thread used a tick up asks the kernel once too often, and that is all.
+    #[inline]
+    fn used_up(&self, word: usize) -> Ready {
+        let tick = word & !READY_MASK;
+        let mut used_up = Ready::EMPTY;
+        if self.read_up.load(Ordering::Relaxed) == tick {
+            used_up |= Ready::READABLE;
+        }
+        if self.written_up.load(Ordering::Relaxed) == tick {
+            used_up |= Ready::WRITABLE;
+        }
+        used_up
+    }
+
     /// Takes back `used_up`, unless an event came since `observed` was seen. Ends are never taken back: no event repeats them.
     #[inline]
     pub(crate) fn clear(&self, observed: Observed, used_up: Ready) {
-        let used_up = u32::from((used_up - (Ready::READ_CLOSED | Ready::WRITE_CLOSED)).bits());
-        self.update(Ordering::AcqRel, |word| {
-            (word & !READY_MASK == observed.tick && word & used_up != 0).then_some(word & !used_up)
-        });
+        if !(used_up & Ready::READABLE).is_empty() {
+            self.read_up.store(observed.tick, Ordering::Relaxed);
+        }
+        if !(used_up & Ready::WRITABLE).is_empty() {
+            self.written_up.store(observed.tick, Ordering::Relaxed);
+        }
+        let rare = used_up & (Ready::PRIORITY | Ready::ERROR);
+        if !rare.is_empty() {
+            self.clear_rare(observed, rare);
+        }
+    }
+
+    #[cold]
+    fn clear_rare(&self, observed: Observed, used_up: Ready) {
+        let _waiters = self.waiters.lock();
+        let word = self.word.load(Ordering::Relaxed);
+        if word & !READY_MASK == observed.tick {
+            self.word.store(word & !usize::from(used_up.bits()), Ordering::Release);
+        }
     }
 
     /// Ready, or the next event of `direction` wakes `cx`, in the place of whoever waited in this direction before.
@@ -139,33 +197,6 @@ impl Readiness {
         let waiter = self.waiters.lock().futures.remove(place);
         drop(waiter);
     }
-
-    fn take_wakers(&self, ready: Ready, woken: &mut Vec<Waker>) {
-        let mut waiters = self.waiters.lock();
-        if ready.is_readable() {
-            woken.extend(waiters.reader.take());
-        }
-        if ready.is_writable() {
-            woken.extend(waiters.writer.take());
-        }
-        for (_, waiter) in waiters.futures.iter_mut() {
-            if !(waiter.interest.satisfied_by() & ready).is_empty() {
-                woken.extend(waiter.waker.take());
-            }
-        }
-    }
-
-    /// Replaces the word by what `change` makes of it; `None` leaves it.
-    #[inline]
-    fn update(&self, order: Ordering, change: impl Fn(u32) -> Option<u32>) {
-        let mut word = self.word.load(Ordering::Relaxed);
-        while let Some(changed) = change(word) {
-            match self.word.compare_exchange_weak(word, changed, order, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(actual) => word = actual,
-            }
-        }
-    }
 }
 
 impl Direction {
@@ -182,6 +213,21 @@ impl Waiters {
         match direction {
             Direction::Read => &mut self.reader,
             Direction::Write => &mut self.writer,
+        }
+    }
+
+    /// All whom `ready` concerns.
+    fn take(&mut self, ready: Ready, woken: &mut Vec<Waker>) {
+        if ready.is_readable() {
+            woken.extend(self.reader.take());
+        }
+        if ready.is_writable() {
+            woken.extend(self.writer.take());
+        }
+        for (_, waiter) in self.futures.iter_mut() {
+            if !(waiter.interest.satisfied_by() & ready).is_empty() {
+                woken.extend(waiter.waker.take());
+            }
         }
     }
 }

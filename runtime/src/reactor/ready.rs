@@ -60,6 +60,13 @@ impl Interest {
         Ready(ready)
     }
 
+    /// Whether all that is waited for is the case, not only some of it.
+    pub(crate) const fn is_all_in(self, ready: Ready) -> bool {
+        (!self.is_readable() || ready.is_readable())
+            && (!self.is_writable() || ready.is_writable())
+            && (self.0.0 & Ready::PRIORITY.0 == 0 || ready.is_priority())
+    }
+
     /// What an operation under this interest takes back when it finds that it would block. An end stays.
     pub(crate) const fn cleared_by(self) -> Ready {
         self.0

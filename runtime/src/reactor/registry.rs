@@ -30,6 +30,10 @@ impl Sources {
         Self { table: Slab::new(), next_generation: 0, closed: false }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// A token for `readiness`.
     pub(crate) fn insert(&mut self, readiness: Arc<Readiness>) -> io::Result<mio::Token> {
         if self.closed {
@@ -61,11 +65,6 @@ impl Sources {
     pub(crate) fn close(&mut self) -> Vec<Arc<Readiness>> {
         self.closed = true;
         self.table.drain().map(|entry| entry.readiness).collect()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
     }
 }
 

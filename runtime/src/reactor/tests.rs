@@ -4,8 +4,30 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::testing::{Flag, World};
+use super::testing::{Flag, Script, scripted};
 use super::{Handle, Reactor, Wait};
+
+/// A reactor that nobody drives but the test.
+struct World {
+    reactor: Reactor,
+    script: Arc<Script>,
+}
+
+impl World {
+    fn paused() -> Self {
+        let (reactor, script) = scripted(true);
+        Self { reactor, script }
+    }
+
+    fn real() -> Self {
+        let (reactor, script) = scripted(false);
+        Self { reactor, script }
+    }
+
+    fn handle(&self) -> Arc<Handle> {
+        Arc::clone(self.reactor.handle())
+    }
+}
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -47,6 +69,21 @@ fn a_blocking_turn_waits_until_the_deadline() {
 }
 
 #[test]
+fn a_wheel_that_was_unused_for_long_waits_once() {
+    let world = World::paused();
+    let flag = Flag::new();
+    let now = world.reactor.now() + Duration::from_secs(100_000);
+    world.reactor.clock().advance_to(now);
+    world.reactor.clock().resume().unwrap();
+    world.reactor.arm(now + SECOND * 3600, &flag.waker());
+    world.handle().wake();
+    world.reactor.turn(Wait::Block);
+    assert!(!flag.take());
+    let waits = waits(&world);
+    assert!(waits.len() == 1 && waits[0] > Some(SECOND), "{waits:?}");
+}
+
+#[test]
 fn a_deadline_in_the_past_fires_in_the_next_turn() {
     let world = World::real();
     let flag = Flag::new();
@@ -54,6 +91,33 @@ fn a_deadline_in_the_past_fires_in_the_next_turn() {
     world.reactor.arm(now - SECOND, &flag.waker());
     world.reactor.turn(Wait::Block);
     assert!(flag.take());
+}
+
+#[test]
+fn a_burst_is_served_in_larger_steps_until_it_is_over() {
+    let world = World::real();
+    let now = world.reactor.now();
+    for _ in 0..super::BURST {
+        world.reactor.arm(now - SECOND, Waker::noop());
+    }
+    assert!(!world.reactor.burst.get());
+    world.reactor.turn(Wait::Block);
+    assert!(world.reactor.burst.get());
+    world.reactor.turn(Wait::Poll);
+    assert!(world.reactor.burst.get(), "a turn that does not wait says nothing");
+    world.reactor.arm(now - SECOND, Waker::noop());
+    world.reactor.turn(Wait::Block);
+    assert!(!world.reactor.burst.get());
+}
+
+#[test]
+fn the_steps_of_a_burst_never_end_before_the_deadline() {
+    let step = super::BURST_STEP;
+    for next in [0, 1, step - 1, step, step + 1, 1 << 60, u64::MAX] {
+        let end = super::burst_end(next);
+        assert!(end >= next && end - next < step);
+        assert!(end.is_multiple_of(step) || next == u64::MAX);
+    }
 }
 
 #[test]
@@ -235,23 +299,6 @@ fn a_waker_that_panics_does_not_keep_others_asleep() {
     world.reactor.arm(deadline, &flag.waker());
     world.reactor.turn(Wait::Poll);
     assert!(flag.take(), "the next turn is a turn like others");
-}
-
-#[test]
-fn wakers_run_without_borrows() {
-    struct Arms(std::sync::Mutex<Vec<super::Key>>);
-    impl std::task::Wake for Arms {
-        fn wake(self: Arc<Self>) {
-            let key = crate::context::with_reactor(|reactor| reactor.arm(reactor.now() + SECOND, Waker::noop()));
-            self.0.lock().unwrap().extend(key);
-        }
-    }
-    let world = World::paused();
-    let arms = Arc::new(Arms(Default::default()));
-    world.reactor.arm(world.reactor.now() + SECOND, &Waker::from(arms.clone()));
-    world.drive(|| world.reactor.turn(Wait::Block));
-    assert_eq!(arms.0.lock().unwrap().len(), 1);
-    assert_eq!(world.reactor.armed_timers(), 1);
 }
 
 #[test]

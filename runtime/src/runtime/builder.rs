@@ -118,7 +118,11 @@ impl Builder {
     /// allowed; and what the system says if it has no descriptors left.
     pub fn build(&mut self) -> io::Result<Runtime> {
         self.validate().map_err(|complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint))?;
-        let reactor = Reactor::with_system_driver(self.start_paused)?;
+        Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?))
+    }
+
+    /// Makes a runtime that waits with this reactor.
+    pub(crate) fn build_over(&self, reactor: Reactor) -> Runtime {
         let bell = Arc::clone(reactor.handle()) as Arc<dyn Bell>;
         let home = Home::new(bell);
         let shared = Arc::new_cyclic(|shared| {
@@ -137,7 +141,7 @@ impl Builder {
             });
             Shared::new(Arc::clone(home.shared()), Arc::clone(reactor.handle()), BlockingPool::new(config))
         });
-        Ok(Runtime::from_worker(Worker::new(home, reactor, shared, self.event_interval)))
+        Runtime::from_worker(Worker::new(home, reactor, shared, self.event_interval))
     }
 
     fn validate(&self) -> Result<(), &'static str> {

@@ -16,7 +16,8 @@
 #![allow(unsafe_code)]
 
 use std::future::Future;
-use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::marker::PhantomData;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -50,9 +51,16 @@ enum Stage {
     Empty,
 }
 
-/// The part of a cell that does not depend on the future: 14 words, what is used most in the first eight.
+/// The part of a cell that does not depend on the future: 14 words. The last nine, and the content behind them, are what a task
+/// that meets no other thread touches after its birth.
 #[repr(C)]
 pub(crate) struct Header {
+    inbox_link: Cell<*const Header>,
+    remote_join_waker: UnsafeCell<Option<Waker>>,
+    meta: Meta,
+    /// The next cell of the home's list, and the place that points at this cell: null while the cell is in no list.
+    pub(super) list_next: Cell<*const Header>,
+    pub(super) list_back: Cell<*const Cell<*const Header>>,
     vtable: &'static Vtable,
     /// Followed only by the owner side, or by who has just set QUEUED.
     pub(super) home: *const HomeShared,
@@ -63,12 +71,9 @@ pub(crate) struct Header {
     remote_join_state: AtomicU8,
     run_link: Cell<*const Header>,
     local_join: UnsafeCell<Option<Waker>>,
-    /// The next cell of the home's list, and the place that points at this cell: null while the cell is in no list.
-    pub(super) list_next: Cell<*const Header>,
-    pub(super) list_back: Cell<*const Cell<*const Header>>,
-    meta: Meta,
-    inbox_link: Cell<*const Header>,
-    remote_join_waker: UnsafeCell<Option<Waker>>,
+    /// Lets loom see who touches the content, which lies outside of the header.
+    #[cfg(loom)]
+    content_access: UnsafeCell<()>,
 }
 
 #[cfg(all(not(loom), target_pointer_width = "64"))]
@@ -79,18 +84,20 @@ struct Vtable {
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
     /// Drops the future; the output is "cancelled".
     cancel: unsafe fn(NonNull<Header>),
-    /// Moves the output to the place behind the pointer, a `Result<F::Output, JoinFailure>`.
-    take_output: unsafe fn(NonNull<Header>, *mut ()),
     drop_output: unsafe fn(NonNull<Header>),
+    /// Where the content begins, from the start of the header.
+    content: usize,
     kind: BlockKind,
 }
 
 #[repr(C)]
 struct TaskCell<F: Future> {
     header: Header,
-    content: UnsafeCell<Content<F>>,
+    content: Content<F>,
 }
 
+/// What lies behind the header, first one, then the other; reached through [`content`].
+#[expect(dead_code, reason = "it is there for its size and alignment")]
 union Content<F: Future> {
     future: ManuallyDrop<F>,
     output: ManuallyDrop<Result<F::Output, JoinFailure>>,
@@ -121,50 +128,80 @@ pub(super) enum Birth {
     Remote,
 }
 
-/// Makes a cell with one reference, the join handle's.
-pub(super) fn allocate<F: Future>(
-    future: F,
-    meta: Meta,
-    home: *const HomeShared,
-    birth: Birth,
-    pool: Option<&Pool>,
-) -> NonNull<Header> {
-    let block = Pool::allocate(pool, const { BlockKind::of(Layout::new::<TaskCell<F>>()) }).cast::<TaskCell<F>>();
-    let (word, owner) = match birth {
-        Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
-        Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
-        Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
+/// A future in its place, not yet a task: nobody knows it, and it has no home.
+///
+/// This half of the making is generic and has nothing in it that could hold on to the future's address, so that the compiler
+/// builds the future where it will stay. The rest is the same for all.
+pub(crate) struct Unborn<F: Future> {
+    cell: NonNull<Header>,
+    future: PhantomData<F>,
+}
+
+impl<F: Future> Unborn<F> {
+    const VTABLE: &'static Vtable = &Vtable {
+        poll: poll::<F>,
+        cancel: cancel::<F>,
+        drop_output: drop_output::<F::Output>,
+        content: mem::offset_of!(TaskCell<F>, content),
+        kind: BlockKind::of(Layout::new::<TaskCell<F>>()),
     };
-    let cell = TaskCell::<F> {
-        header: Header {
-            vtable: const {
-                &Vtable {
-                    poll: poll::<F>,
-                    cancel: cancel::<F>,
-                    take_output: take_output::<F>,
-                    drop_output: drop_output::<F>,
-                    kind: BlockKind::of(Layout::new::<TaskCell<F>>()),
-                }
-            },
+
+    /// Moves `future` into a block, from `pool` if there is one.
+    #[inline(always)]
+    pub(crate) fn new(future: F, pool: Option<&Pool>) -> Self {
+        let block = Pool::allocate(pool, Self::VTABLE.kind);
+        let this = Self { cell: block.cast(), future: PhantomData };
+        // SAFETY: the block is fresh and large enough.
+        unsafe { this.place().write(future) };
+        this
+    }
+
+    /// Makes it a task with one reference, the join handle's.
+    #[inline(always)]
+    pub(super) fn be_born(self, birth: Birth, meta: Meta, home: *const HomeShared) -> NonNull<Header> {
+        let (word, owner) = match birth {
+            Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
+            Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
+            Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
+        };
+        let header = Header {
+            inbox_link: Cell::new(ptr::null()),
+            remote_join_waker: UnsafeCell::new(None),
+            meta,
+            list_next: Cell::new(ptr::null()),
+            list_back: Cell::new(ptr::null()),
+            vtable: Self::VTABLE,
             home,
             word,
             owner,
             stage: Cell::new(Stage::Future),
             done: AtomicU8::new(0),
             remote_join_state: AtomicU8::new(0),
-            remote_join_waker: UnsafeCell::new(None),
-            local_join: UnsafeCell::new(None),
             run_link: Cell::new(ptr::null()),
-            inbox_link: Cell::new(ptr::null()),
-            list_next: Cell::new(ptr::null()),
-            list_back: Cell::new(ptr::null()),
-            meta,
-        },
-        content: UnsafeCell::new(Content { future: ManuallyDrop::new(future) }),
-    };
-    // SAFETY: the block is fresh and has this layout.
-    unsafe { block.write(cell) };
-    block.cast()
+            local_join: UnsafeCell::new(None),
+            #[cfg(loom)]
+            content_access: UnsafeCell::new(()),
+        };
+        let cell = ManuallyDrop::new(self).cell;
+        // SAFETY: the block has this layout, and nobody else knows it.
+        unsafe { cell.write(header) };
+        cell
+    }
+
+    fn place(&self) -> NonNull<F> {
+        // SAFETY: within the block.
+        unsafe { self.cell.byte_add(Self::VTABLE.content) }.cast()
+    }
+}
+
+impl<F: Future> Drop for Unborn<F> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else knows the future and the block.
+        unsafe {
+            self.place().drop_in_place();
+            Pool::release(None, self.cell.cast(), Self::VTABLE.kind);
+        }
+    }
 }
 
 /// Gives the memory back. The wakers that are still in the join slots are dropped last, when the cell is gone.
@@ -172,27 +209,37 @@ pub(super) fn allocate<F: Future>(
 /// # Safety
 ///
 /// - C1; nobody else knows the cell any more, and its content is empty.
-pub(super) unsafe fn free(header: NonNull<Header>, pool: Option<&Pool>) {
+#[inline]
+pub(super) unsafe fn free(cell: NonNull<Header>, pool: Option<&Pool>) {
     // SAFETY: alive, and ours alone.
-    let (kind, wakers) = unsafe {
-        let header = header.as_ref();
-        if cfg!(any(debug_assertions, loom)) {
-            assert_eq!(header.stage.get(), Stage::Empty, "a cell is freed with its content");
-        }
-        header.word.end();
-        let local = header.local_join.with_mut(|waker| (*waker).take());
-        let remote = header.remote_join_waker.with_mut(|waker| (*waker).take());
-        (header.vtable.kind, (local, remote))
-    };
+    let header = unsafe { cell.as_ref() };
+    if cfg!(any(debug_assertions, loom)) {
+        assert!(header.stage.get() == Stage::Empty, "a cell is freed with its future or its output");
+    }
+    if header.has_waker() {
+        return free_with_wakers(cell, pool);
+    }
+    header.word.end();
+    let kind = header.vtable.kind;
     // SAFETY: the content is empty (C3: whoever it belonged to has taken or dropped it) and the header ours; the block was
-    // allocated with this layout.
+    // allocated as this kind.
     unsafe {
-        header.drop_in_place();
-        Pool::release(pool, header.cast(), kind);
+        cell.drop_in_place();
+        Pool::release(pool, cell.cast(), kind);
     }
-    if let (None, None) = wakers {
-        return;
-    }
+}
+
+/// The same where a waker is left in a join slot: dropped last, when the cell is gone.
+#[cold]
+fn free_with_wakers(cell: NonNull<Header>, pool: Option<&Pool>) {
+    // SAFETY: as in `free`.
+    let wakers = unsafe {
+        let header = cell.as_ref();
+        let local = header.take_local_joiner();
+        (local, header.remote_join_waker.with_mut(|waker| (*waker).take()))
+    };
+    // SAFETY: as in `free`.
+    unsafe { free(cell, pool) };
     quietly(|| drop(wakers));
 }
 
@@ -201,20 +248,30 @@ impl Header {
         self.meta.id
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for dumps and reports of what is left over"))]
+    #[expect(dead_code, reason = "for dumps and reports of what is left over")]
     pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
         self.meta.spawned_at
     }
 
     /// Whether the output may be read; if so, it belongs to the join handle now (C3).
+    #[inline]
     pub(super) fn is_output_ready(&self) -> bool {
         // Acquire pairs with the Release in `publish_output`.
         self.done.load(Ordering::Acquire) != 0
     }
 
+    #[inline]
     pub(super) fn publish_output(&self) {
         // Release: the joiner that sees it may read the output and the stage.
         self.done.store(1, Ordering::Release);
+    }
+
+    /// Whether a waker is left in a join slot. For who alone knows the cell.
+    #[inline]
+    fn has_waker(&self) -> bool {
+        // SAFETY: nobody else touches the slots any more.
+        self.local_join.with(|waker| unsafe { (*waker).is_some() })
+            || self.remote_join_waker.with(|waker| unsafe { (*waker).is_some() })
     }
 
     /// Leaves the waker of a joiner on the owner's side.
@@ -239,7 +296,7 @@ impl Header {
     /// # Safety
     ///
     /// - C2: the caller is the owner.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn take_local_joiner(&self) -> Option<Waker> {
         // SAFETY: C2.
         self.local_join.with_mut(|place| unsafe { (*place).take() })
@@ -294,14 +351,13 @@ impl Header {
     /// - C1, C3: the output is ready and the caller holds the join handle; `T` is the output of the cell's future.
     #[inline]
     pub(super) unsafe fn take_output<T>(this: NonNull<Self>) -> Option<Result<T, JoinFailure>> {
-        let mut place = MaybeUninit::<Result<T, JoinFailure>>::uninit();
-        // SAFETY: the caller's promise; `place` is what the vtable's function asks for, and it fills it.
+        // SAFETY: the caller's promise.
         unsafe {
             if this.as_ref().stage.get() != Stage::Output {
                 return None;
             }
-            (this.as_ref().vtable.take_output)(this, place.as_mut_ptr().cast());
-            Some(place.assume_init())
+            this.as_ref().stage.set(Stage::Empty);
+            Some(content::<Result<T, JoinFailure>>(this).read())
         }
     }
 
@@ -321,86 +377,85 @@ impl Header {
     }
 }
 
+/// Where the future, or later the output, is.
+///
+/// # Safety
+///
+/// - C1, and the content belongs to the caller (C2, C3).
+#[inline(always)]
+unsafe fn content<T>(header: NonNull<Header>) -> NonNull<T> {
+    // SAFETY: C1; the vtable's offset is that of the content in this allocation.
+    unsafe {
+        #[cfg(loom)]
+        header.as_ref().content_access.with_mut(|_| ());
+        header.byte_add(header.as_ref().vtable.content).cast()
+    }
+}
+
+/// # Safety
+///
+/// - C1, C2: the caller drives the home; the future is there.
 unsafe fn poll<F: Future>(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
-    // SAFETY: C1.
-    let cell = unsafe { header.cast::<TaskCell<F>>().as_ref() };
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        cell.content.with_mut(|content| {
-            // SAFETY: the stage is Future and the owner polls (C2); the future is dropped where it lies, so it is pinned.
-            unsafe { Pin::new_unchecked(&mut *(*content).future).poll(cx) }
-        })
-    }));
-    let output = match polled {
+    // SAFETY: the stage is Future and the owner polls (C2); the future is dropped where it lies, so it is pinned.
+    let future = || unsafe { Pin::new_unchecked(content::<F>(header).as_mut()) };
+    let output = match catch_unwind(AssertUnwindSafe(|| future().poll(cx))) {
         Ok(Poll::Pending) => return false,
         Ok(Poll::Ready(output)) => Ok(output),
         Err(payload) => Err(JoinFailure::Panicked(payload)),
     };
     // SAFETY: as above; the future is not touched again.
-    unsafe { finish(cell, output) };
+    unsafe { finish::<F>(header, output) };
     true
 }
 
+/// # Safety
+///
+/// - C1, C2: the caller drives the home; the future is there.
 unsafe fn cancel<F: Future>(header: NonNull<Header>) {
-    // SAFETY: C1, C2.
-    unsafe { finish(header.cast::<TaskCell<F>>().as_ref(), Err(JoinFailure::Cancelled)) };
+    // SAFETY: the caller's promise.
+    unsafe { finish::<F>(header, Err(JoinFailure::Cancelled)) };
 }
 
 /// Drops the future, then stores the output if somebody will want it.
 ///
 /// # Safety
 ///
-/// - C2: the caller is the owner, and the stage is Future.
-unsafe fn finish<F: Future>(cell: &TaskCell<F>, mut output: Result<F::Output, JoinFailure>) {
-    let header = &cell.header;
+/// - C1, C2: the caller drives the home; the future is there.
+#[inline(always)]
+unsafe fn finish<F: Future>(cell: NonNull<Header>, mut output: Result<F::Output, JoinFailure>) {
+    // SAFETY: C1.
+    let header = unsafe { cell.as_ref() };
     debug_assert_eq!(header.stage.get(), Stage::Future);
     header.stage.set(Stage::Empty);
-    // SAFETY: it was there, and the stage says now that it is not (C5: the destructor may come back).
-    let drop_future = || cell.content.with_mut(|content| unsafe { ManuallyDrop::drop(&mut (*content).future) });
-    if mem::needs_drop::<F>()
-        && let Err(payload) = catch_unwind(AssertUnwindSafe(drop_future))
-    {
-        match &output {
-            Err(JoinFailure::Panicked(_)) => {
-                quietly(|| drop(payload));
-            }
-            _ => {
-                let unwanted = mem::replace(&mut output, Err(JoinFailure::Panicked(payload)));
-                quietly(|| drop(unwanted));
+    if mem::needs_drop::<F>() {
+        // SAFETY: it was there, and the stage says now that it is not (C5: the destructor may come back).
+        let drop_future = || unsafe { content::<F>(cell).drop_in_place() };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(drop_future)) {
+            match &output {
+                Err(JoinFailure::Panicked(_)) => {
+                    quietly(|| drop(payload));
+                }
+                _ => {
+                    let unwanted = mem::replace(&mut output, Err(JoinFailure::Panicked(payload)));
+                    quietly(|| drop(unwanted));
+                }
             }
         }
     }
     if header.owner.has_join_interest() {
         // SAFETY: the content is empty and the owner's until `done` (C3).
-        cell.content.with_mut(|content| unsafe { (*content).output = ManuallyDrop::new(output) });
+        unsafe { content(cell).write(output) };
         header.stage.set(Stage::Output);
-    } else {
+    } else if mem::needs_drop::<F::Output>() || output.is_err() {
         quietly(|| drop(output));
     }
 }
 
 /// # Safety
 ///
-/// - C1, C3: the output is there and the caller's; `place` is a `Result<F::Output, JoinFailure>`.
-unsafe fn take_output<F: Future>(header: NonNull<Header>, place: *mut ()) {
-    // SAFETY: C1.
-    let cell = unsafe { header.cast::<TaskCell<F>>().as_ref() };
-    cell.header.stage.set(Stage::Empty);
-    // SAFETY: it was there and is the caller's (C3); the stage says that it is gone; the place is what it must be.
-    unsafe {
-        let output = cell.content.with_mut(|content| ManuallyDrop::take(&mut (*content).output));
-        place.cast::<Result<F::Output, JoinFailure>>().write(output);
-    }
-}
-
-/// # Safety
-///
-/// - C1, C3: the output is there and the caller's.
-unsafe fn drop_output<F: Future>(header: NonNull<Header>) {
-    let mut place = MaybeUninit::<Result<F::Output, JoinFailure>>::uninit();
-    // SAFETY: the caller's promise; the place is filled.
-    let output = unsafe {
-        take_output::<F>(header, place.as_mut_ptr().cast());
-        place.assume_init()
-    };
+/// - C1, C3: the output is there, a `T`, and the caller's.
+unsafe fn drop_output<T>(header: NonNull<Header>) {
+    // SAFETY: the caller's promise.
+    let output = unsafe { Header::take_output::<T>(header) };
     quietly(|| drop(output));
 }

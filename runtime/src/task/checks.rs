@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 
-use super::{Bell, Core, Home, Id, JoinError, JoinHandle, Meta, spawn_remote};
+use super::{Bell, Core, Home, Id, JoinError, JoinHandle, Meta, Unborn, spawn_remote};
 use crate::executor::park::{self, Parker};
 use crate::primitives::{Mutex, UnsafeCell, thread};
 
@@ -73,7 +73,7 @@ impl Bench {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        JoinHandle::of(self.core.spawn(future, meta()))
+        JoinHandle::of(self.core.spawn(Unborn::new(future, Some(self.core.pool())), meta()))
     }
 
     /// What a worker's loop does, until `done`.
@@ -108,12 +108,12 @@ impl Bench {
     /// A task that leaves its waker in its first poll and ends in the next, which reads `data`.
     fn waiting_task(&self, data: &Arc<Data>) -> (JoinHandle<u32>, Waker) {
         let data = Arc::clone(data);
-        self.waiting(move || data.read(), |future| JoinHandle::of(self.core.spawn(future, meta())))
+        self.waiting(move || data.read(), |future| self.spawn(future))
     }
 
     /// The same, for a task whose output is dropped visibly.
     fn waiting_task_with(&self, flag: DropFlag) -> (JoinHandle<DropFlag>, Waker) {
-        self.waiting(move || flag, |future| JoinHandle::of(self.core.spawn(future, meta())))
+        self.waiting(move || flag, |future| self.spawn(future))
     }
 
     /// A task that leaves its waker in its first poll and ends in the next with `output`.
@@ -456,7 +456,7 @@ fn spawned_remotely_against_closing() {
         let home = Arc::clone(bench.core.home().shared());
         let (flag, dropped) = drop_flag();
         let remote = thread::spawn(move || {
-            let spawned = spawn_remote(&home, async move { drop(flag) }, meta());
+            let spawned = spawn_remote(&home, Unborn::new(async move { drop(flag) }, None), meta());
             park::block_on(JoinHandle::of(spawned)).is_err()
         });
         bench.close();
@@ -471,8 +471,9 @@ fn spawned_remotely_against_sleep() {
     model(Some(4), || {
         Bench::run(|bench| {
             let home = Arc::clone(bench.core.home().shared());
-            let output =
-                bench.serve(move || park::block_on(JoinHandle::of(spawn_remote(&home, async { 5 }, meta()))).unwrap());
+            let output = bench.serve(move || {
+                park::block_on(JoinHandle::of(spawn_remote(&home, Unborn::new(async { 5 }, None), meta()))).unwrap()
+            });
             assert_eq!(output, 5);
         });
     });
@@ -615,7 +616,14 @@ fn a_seat_is_left_and_taken_again_under_a_waker() {
                 let read = Arc::clone(&data);
                 let (task, waker) = bench.waiting(
                     move || read.read(),
-                    |future| JoinHandle::of(bench.core.spawn_local(future, meta()).expect("there is a seat")),
+                    |future| {
+                        JoinHandle::of(
+                            bench
+                                .core
+                                .spawn_local(Unborn::new(future, Some(bench.core.pool())), meta())
+                                .expect("there is a seat"),
+                        )
+                    },
                 );
                 let data = Arc::clone(&data);
                 let remote = thread::spawn(move || {
@@ -655,7 +663,14 @@ fn closing_a_seat_against_a_waker() {
                 let data = Arc::clone(&data);
                 bench.waiting(
                     move || data.read(),
-                    |future| JoinHandle::of(bench.core.spawn_local(future, meta()).expect("there is a seat")),
+                    |future| {
+                        JoinHandle::of(
+                            bench
+                                .core
+                                .spawn_local(Unborn::new(future, Some(bench.core.pool())), meta())
+                                .expect("there is a seat"),
+                        )
+                    },
                 )
             })
         });

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use super::cell::{self, Birth, Header, Meta};
+use super::cell::{self, Birth, Header, Meta, Unborn};
 use super::home::{self, Home, HomeShared, List};
 use super::owner::Excess;
 use super::pool::Pool;
@@ -120,55 +120,55 @@ impl Core {
         (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.seat_id.get())) && !cell.owner.is_merged_here()
     }
 
-    pub(super) fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
 
     /// Makes a task of the main home.
-    pub(crate) fn spawn<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    #[inline(always)]
+    pub(crate) fn spawn<F>(&self, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_at(&self.home, future, meta)
+        self.spawn_at(&self.home, Birth::Owned, future, meta)
     }
 
     /// Makes a task of the main home that runs only when it is woken.
-    pub(crate) fn spawn_idle<F>(&self, future: F, meta: Meta) -> Spawned<F::Output>
+    pub(crate) fn spawn_idle<F>(&self, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let cell = cell::allocate(future, meta, self.home.id(), Birth::Idle, Some(&self.pool));
-        // SAFETY: as in `spawn_at`; nobody spawns an idle task while the home closes.
-        unsafe {
-            self.home.cells().insert(cell);
-            Spawned::from_raw(cell)
-        }
+        self.spawn_at(&self.home, Birth::Idle, future, meta)
     }
 
     /// Makes a task of the seat, which never leaves this thread; `None` without a seat.
-    pub(crate) fn spawn_local<F>(&self, future: F, meta: Meta) -> Option<Spawned<F::Output>>
+    #[inline(always)]
+    pub(crate) fn spawn_local<F>(&self, future: Unborn<F>, meta: Meta) -> Option<Spawned<F::Output>>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
         // SAFETY: `with_seat` keeps the borrow for as long as the pointer is set.
         let seat = unsafe { self.seat.get().as_ref() }?;
-        Some(self.spawn_at(seat, future, meta))
+        Some(self.spawn_at(seat, Birth::Owned, future, meta))
     }
 
-    #[inline]
-    fn spawn_at<F: Future>(&self, home: &Home, future: F, meta: Meta) -> Spawned<F::Output> {
-        let cell = cell::allocate(future, meta, home.id(), Birth::Owned, Some(&self.pool));
+    #[inline(always)]
+    fn spawn_at<F: Future>(&self, home: &Home, birth: Birth, future: Unborn<F>, meta: Meta) -> Spawned<F::Output> {
+        let scheduled = matches!(birth, Birth::Owned);
+        let cell = future.be_born(birth, meta, home.id());
         // SAFETY: fresh, known to nobody else, with one reference that `Spawned` takes; alive until it has run (C1).
         unsafe {
             if home.closing.get() {
                 Header::orphan(cell);
-                return Spawned::from_raw(cell);
+            } else {
+                home.cells().insert(cell);
+                if scheduled {
+                    self.queue.push(cell);
+                }
             }
-            home.cells().insert(cell);
-            self.queue.push(cell);
             Spawned::from_raw(cell)
         }
     }
@@ -208,12 +208,13 @@ impl Core {
     }
 
     /// The future is gone: publishes the output and tells the joiner.
+    #[inline]
     fn retire(&self, cell: NonNull<Header>, closing: bool) {
-        // SAFETY: not retired yet, so alive (C1).
+        // SAFETY: not retired yet, so alive (C1); this thread is the owner.
         let header = unsafe { cell.as_ref() };
         header.owner.finish();
         header.publish_output();
-        // SAFETY: this thread is the owner.
+        // SAFETY: as above.
         if let Some(joiner) = unsafe { header.take_local_joiner() } {
             wake_quietly(joiner);
         }
@@ -228,10 +229,13 @@ impl Core {
     }
 
     /// Appends a woken cell of ours to the run queue.
+    ///
+    /// # Safety
+    ///
+    /// - C1, C2: this core owns the cell.
     #[inline(always)]
-    pub(super) fn wake(&self, cell: NonNull<Header>) {
-        // SAFETY: the caller has a reference, or the cell is not retired (C1). It is pushed if it was not SCHEDULED, so it is not
-        // queued, and not DONE, so it stays alive (O2).
+    pub(super) unsafe fn wake(&self, cell: NonNull<Header>) {
+        // SAFETY: the caller's promise; if it was not SCHEDULED, it is not queued, and if not DONE, it is alive (O2).
         unsafe {
             if cell.as_ref().owner.wake() {
                 self.queue.push(cell);
@@ -240,8 +244,12 @@ impl Core {
     }
 
     /// Gives a reference to a cell of ours back.
+    ///
+    /// # Safety
+    ///
+    /// - C1, C2: this core owns the cell; the reference is counted, and gone afterwards.
     #[inline]
-    pub(super) fn drop_reference(&self, cell: NonNull<Header>) {
+    pub(super) unsafe fn drop_reference(&self, cell: NonNull<Header>) {
         // SAFETY: the reference that is given back keeps it alive until here.
         let header = unsafe { cell.as_ref() };
         if header.owner.decrement() {
@@ -256,33 +264,51 @@ impl Core {
     }
 
     /// Frees or merges a retired cell, if the references say so.
+    #[inline]
     fn settle(&self, cell: NonNull<Header>, closing: bool) {
         // SAFETY: a biased cell is freed by its owner only, which is here.
         let header = unsafe { cell.as_ref() };
-        loop {
-            let Some(remote) = header.word.references_if_quiet() else {
-                // It is on its way to the inbox, and will be settled when it is taken out.
-                return;
-            };
-            let owned = header.owner.count();
-            if remote + owned == 0 {
-                home::unlist(header);
-                // SAFETY: no reference is left on either side, so nobody knows the cell but we (see `shared`).
-                return unsafe { cell::free(cell, Some(&self.pool)) };
+        if header.owner.count() == 0 && header.word.references_if_quiet() == Some(0) {
+            // SAFETY: listed (H1); no reference is left on either side, so nobody knows the cell but we (see `shared`).
+            unsafe {
+                home::unlist(cell);
+                cell::free(cell, Some(&self.pool));
             }
-            if owned > 0 && !closing {
-                // If the last reference goes remotely, the word gets negative and the cell comes by the inbox.
-                return;
+        } else {
+            self.settle_shared(cell, closing);
+        }
+    }
+
+    /// The same where others know the cell, too.
+    #[cold]
+    fn settle_shared(&self, cell: NonNull<Header>, closing: bool) {
+        // SAFETY: a biased cell is freed by its owner only, which is here; it is listed (H1).
+        unsafe {
+            let header = cell.as_ref();
+            loop {
+                let Some(remote) = header.word.references_if_quiet() else {
+                    // It is on its way to the inbox, and will be settled when it is taken out.
+                    return;
+                };
+                let owned = header.owner.count();
+                if remote + owned == 0 {
+                    home::unlist(cell);
+                    return cell::free(cell, Some(&self.pool));
+                }
+                if owned > 0 && !closing {
+                    // If the last reference goes remotely, the word gets negative and the cell comes by the inbox.
+                    return;
+                }
+                let list = self.home_of(header).cells();
+                home::unlist(cell);
+                header.owner.merge_here();
+                if header.word.merge(remote, owned) {
+                    // Not ours any more, perhaps freed already.
+                    return;
+                }
+                header.owner.undo_merge_here();
+                list.insert(cell);
             }
-            let list = self.home_of(header).cells();
-            home::unlist(header);
-            header.owner.merge_here();
-            if header.word.merge(remote, owned) {
-                // Not ours any more, perhaps freed already.
-                return;
-            }
-            header.owner.undo_merge_here();
-            list.insert(cell);
         }
     }
 
@@ -324,7 +350,8 @@ impl Core {
         let Excess(excess) = header.owner.add(taken.references());
         header.word.give_back(excess);
         if !home::is_listed(header) {
-            home.cells().insert(cell);
+            // SAFETY: alive until it has run (C1).
+            unsafe { home.cells().insert(cell) };
         }
         if taken.join_gone() {
             header.owner.end_join_interest();
@@ -351,7 +378,8 @@ impl Core {
                 header.owner.cancel();
             }
             if taken.abort() || taken.wake() {
-                self.wake(cell);
+                // SAFETY: this core owns what comes out of its inbox.
+                unsafe { self.wake(cell) };
             }
         }
     }
@@ -406,10 +434,12 @@ impl Core {
         let arriving = List::new();
         while let Some(cell) = home.cells().first() {
             // SAFETY: in the list, so alive and ours (H1).
-            let header = unsafe { cell.as_ref() };
-            home::unlist(header);
-            arriving.insert(cell);
-            if header.owner.is_done() { self.settle(cell, true) } else { self.end(cell) }
+            let ended = unsafe {
+                home::unlist(cell);
+                arriving.insert(cell);
+                cell.as_ref().owner.is_done()
+            };
+            if ended { self.settle(cell, true) } else { self.end(cell) }
         }
         // Those arrive, each is settled as it does; what is spawned remotely meanwhile, too. Then the inbox closes.
         while !(home.cells().is_empty() && arriving.is_empty() && home.shared.inbox.close()) {
@@ -445,12 +475,12 @@ impl Drop for Core {
 }
 
 /// Makes a task of a home from a thread that does not drive it.
-pub(crate) fn spawn_remote<F>(home: &Arc<HomeShared>, future: F, meta: Meta) -> Spawned<F::Output>
+pub(crate) fn spawn_remote<F>(home: &Arc<HomeShared>, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let cell = cell::allocate(future, meta, Arc::as_ptr(home), Birth::Remote, None);
+    let cell = future.be_born(Birth::Remote, meta, Arc::as_ptr(home));
     // SAFETY: fresh, and alive until the owner has taken it out; we hold a handle to the home.
     match unsafe { home.inbox.push(cell, || ()) } {
         Ok(ring) => {

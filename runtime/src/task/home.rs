@@ -109,17 +109,20 @@ impl List {
     }
 
     /// Adds a cell that is in no list.
+    ///
+    /// # Safety
+    ///
+    /// - H1: the cell is alive, and leaves the list before it is freed.
     #[inline]
-    pub(super) fn insert(&self, cell: NonNull<Header>) {
-        // SAFETY: biased, so alive (C1).
-        let header = unsafe { cell.as_ref() };
-        debug_assert!(header.list_back.get().is_null());
+    pub(super) unsafe fn insert(&self, cell: NonNull<Header>) {
         let next = self.0.get();
-        header.list_next.set(next);
-        header.list_back.set(&self.0);
-        // SAFETY: in the list, so alive (H1).
-        if let Some(next) = unsafe { next.as_ref() } {
-            next.list_back.set(&header.list_next);
+        // SAFETY: the caller's promise; and what is in the list is alive (H1).
+        unsafe {
+            cell.as_ref().list_next.set(next);
+            cell.as_ref().list_back.set(&self.0);
+            if let Some(next) = next.as_ref() {
+                next.list_back.set(&cell.as_ref().list_next);
+            }
         }
         self.0.set(cell.as_ptr());
     }
@@ -131,14 +134,20 @@ pub(super) fn is_listed(cell: &Header) -> bool {
 }
 
 /// Takes the cell out of the list that it is in.
+///
+/// # Safety
+///
+/// - H1, H2: it is in a list.
 #[inline]
-pub(super) fn unlist(cell: &Header) {
-    let next = cell.list_next.get();
-    let back = cell.list_back.replace(ptr::null());
-    // SAFETY: `back` is the link of the cell before, which is in the list and alive (H1), or the list's own (H2).
-    unsafe { (*back).set(next) };
-    // SAFETY: in the list, so alive (H1).
-    if let Some(next) = unsafe { next.as_ref() } {
-        next.list_back.set(back);
+pub(super) unsafe fn unlist(cell: NonNull<Header>) {
+    // SAFETY: the caller's promise; `back` is the link of the cell before, which is in the list and alive (H1), or the list's
+    // own (H2); so is the next one.
+    unsafe {
+        let next = cell.as_ref().list_next.get();
+        let back = cell.as_ref().list_back.replace(ptr::null());
+        (*back).set(next);
+        if let Some(next) = next.as_ref() {
+            next.list_back.set(back);
+        }
     }
 }

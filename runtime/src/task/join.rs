@@ -11,7 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use parking_lot::Mutex;
 
 use super::Id;
-use super::reference::{Spawned, TaskRef};
+use super::reference::{Done, Spawned, TaskRef};
 
 /// Why a task or a blocking call has no output.
 pub(crate) enum JoinFailure {
@@ -83,14 +83,17 @@ pub(crate) trait BlockingJoin<T>: BlockingCall {
 /// # });
 /// ```
 pub struct JoinHandle<T> {
-    target: ManuallyDrop<Target<dyn BlockingJoin<T>>>,
+    target: ManuallyDrop<Target<Box<Arc<dyn BlockingJoin<T>>>>>,
     /// Like a channel's receiving end: it hands out a `T` and holds none.
     output: PhantomData<fn() -> T>,
 }
 
-enum Target<C: ?Sized> {
+enum Target<C> {
     Task(TaskRef),
-    Blocking(Arc<C>),
+    /// Boxed where it counts: the handle of a task is two words.
+    Blocking(C),
+    /// The output was handed out.
+    Joined(Id),
 }
 
 // SAFETY: J1; a `TaskRef` and an `Arc<dyn BlockingJoin>` may go anywhere.
@@ -110,7 +113,7 @@ impl<T> JoinHandle<T> {
 
     /// The handle over a blocking call.
     pub(crate) fn blocking(call: Arc<dyn BlockingJoin<T>>) -> Self {
-        Self { target: ManuallyDrop::new(Target::Blocking(call)), output: PhantomData }
+        Self { target: ManuallyDrop::new(Target::Blocking(Box::new(call))), output: PhantomData }
     }
 
     /// Cancels the task: its future is dropped the next time it would be polled, and awaiting this handle gives a
@@ -129,6 +132,7 @@ impl<T> JoinHandle<T> {
         match &*self.target {
             Target::Task(task) => task.abort(),
             Target::Blocking(call) => call.abort(),
+            Target::Joined(_) => {}
         }
     }
 
@@ -137,6 +141,7 @@ impl<T> JoinHandle<T> {
         match &*self.target {
             Target::Task(task) => task.is_finished(),
             Target::Blocking(call) => call.is_finished(),
+            Target::Joined(_) => true,
         }
     }
 
@@ -148,20 +153,16 @@ impl<T> JoinHandle<T> {
         AbortHandle(match &*self.target {
             Target::Task(task) => Target::Task(task.clone()),
             Target::Blocking(call) => Target::Blocking(Arc::clone(call) as Arc<dyn BlockingCall>),
+            Target::Joined(id) => Target::Joined(*id),
         })
     }
 
     /// The task's id.
     pub fn id(&self) -> Id {
-        self.target.id()
-    }
-}
-
-impl<C: BlockingCall + ?Sized> Target<C> {
-    fn id(&self) -> Id {
-        match self {
-            Self::Task(task) => task.id(),
-            Self::Blocking(call) => Id(call.id().try_into().expect("an id is never 0")),
+        match &*self.target {
+            Target::Task(task) => task.id(),
+            Target::Blocking(call) => Id::from_u64(call.id()),
+            Target::Joined(id) => *id,
         }
     }
 }
@@ -169,14 +170,27 @@ impl<C: BlockingCall + ?Sized> Target<C> {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(crate::coop::poll_proceed(cx));
-        let result = match &*self.target {
-            // SAFETY: J1.
-            Target::Task(task) => unsafe { task.poll_join(cx.waker()) },
-            Target::Blocking(call) => call.poll_join(cx),
+    // No cooperative budget: a handle is ready once, so there is no loop to break.
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let id = self.id();
+        let result = match &mut *self.target {
+            Target::Task(task) => {
+                let done = task.poll_done(cx.waker());
+                if done == Done::No {
+                    return Poll::Pending;
+                }
+                // SAFETY: J1; the output is there, and the handle forgets the task with the next step.
+                let output = unsafe { task.take_output() };
+                if let Target::Task(task) = mem::replace(&mut *self.target, Target::Joined(id)) {
+                    task.joined(done);
+                }
+                output
+            }
+            Target::Blocking(call) => ready!(call.poll_join(cx)),
+            Target::Joined(_) => panic!("a JoinHandle was polled after it had completed"),
         };
-        result.map_err(|failure| JoinError::new(self.id(), failure))
+        Poll::Ready(result.map_err(|failure| JoinError::new(id, failure)))
     }
 }
 
@@ -187,6 +201,7 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: J1.
             Target::Task(task) => unsafe { task.drop_join() },
             Target::Blocking(call) => call.detach(),
+            Target::Joined(_) => {}
         }
     }
 }
@@ -209,7 +224,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// assert!(task.await.unwrap_err().is_cancelled());
 /// # });
 /// ```
-pub struct AbortHandle(Target<dyn BlockingCall>);
+pub struct AbortHandle(Target<Arc<dyn BlockingCall>>);
 
 impl AbortHandle {
     /// Cancels the task, as [`JoinHandle::abort`] does.
@@ -217,6 +232,7 @@ impl AbortHandle {
         match &self.0 {
             Target::Task(task) => task.abort(),
             Target::Blocking(call) => call.abort(),
+            Target::Joined(_) => {}
         }
     }
 
@@ -225,12 +241,17 @@ impl AbortHandle {
         match &self.0 {
             Target::Task(task) => task.is_finished(),
             Target::Blocking(call) => call.is_finished(),
+            Target::Joined(_) => true,
         }
     }
 
     /// The task's id.
     pub fn id(&self) -> Id {
-        self.0.id()
+        match &self.0 {
+            Target::Task(task) => task.id(),
+            Target::Blocking(call) => Id::from_u64(call.id()),
+            Target::Joined(id) => *id,
+        }
     }
 }
 
@@ -239,6 +260,7 @@ impl Clone for AbortHandle {
         Self(match &self.0 {
             Target::Task(task) => Target::Task(task.clone()),
             Target::Blocking(call) => Target::Blocking(Arc::clone(call)),
+            Target::Joined(id) => Target::Joined(*id),
         })
     }
 }

@@ -43,11 +43,12 @@ mod tests;
 use std::fmt;
 use std::num::NonZeroU64;
 
-pub(crate) use self::cell::Meta;
+pub(crate) use self::cell::{Meta, Unborn};
 pub(crate) use self::core::{BUDGET, Core, UNCONSTRAINED, spawn_remote};
 pub(crate) use self::home::{Bell, Home, HomeShared};
 pub use self::join::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use self::join::{BlockingCall, BlockingJoin, JoinFailure};
+pub(crate) use self::pool::Pool;
 
 /// Tells tasks apart: unique in the process for as long as it runs.
 ///
@@ -81,6 +82,11 @@ impl Id {
     pub(crate) fn plus(self, count: u64) -> Self {
         // Saturating to avoid a branch: `block` panics long before.
         Self(self.0.saturating_add(count))
+    }
+
+    /// The id that [`as_u64`](Self::as_u64) gave.
+    fn from_u64(id: u64) -> Self {
+        Self(NonZeroU64::new(id).expect("an id is never 0"))
     }
 
     /// The id as a number.

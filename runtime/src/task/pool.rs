@@ -53,7 +53,7 @@ impl Pool {
     #[inline]
     pub(super) fn allocate(pool: Option<&Self>, kind: BlockKind) -> NonNull<u8> {
         let kept = pool.and_then(|pool| pool.classes.get(kind.class as usize)).and_then(|class| class.pop(kind.layout));
-        kept.unwrap_or_else(|| allocate_fresh(kind.layout))
+        kept.unwrap_or_else(|| allocate_fresh(kind.layout.size(), kind.layout.align()))
     }
 
     /// Takes a block back, into `pool` if there is one and it is not full.
@@ -145,8 +145,12 @@ const fn class_layout(index: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked((index + 1) * STEP - ODD, ALIGN) }
 }
 
+// Not Rust's ABI: a call that cannot unwind leaves the caller nothing to clean up, so that the future which is about to be stored
+// need not have an address yet.
 #[cold]
-fn allocate_fresh(layout: Layout) -> NonNull<u8> {
+extern "C" fn allocate_fresh(size: usize, align: usize) -> NonNull<u8> {
+    // SAFETY: from a layout.
+    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     // SAFETY: the layout is that of a cell or a class, never of size zero.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))

@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr::NonNull;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use super::cell::Header;
 use super::core::{CURRENT, Core, pay};
@@ -61,7 +61,8 @@ impl TaskRef {
     /// Schedules the task.
     #[inline]
     pub(crate) fn wake_by_ref(&self) {
-        if self.as_owner(|core| core.wake(self.0)).is_none() {
+        // SAFETY: this thread is the owner.
+        if self.as_owner(|core| unsafe { core.wake(self.0) }).is_none() {
             pay(self.header().word.request(Request::Wake), self.0);
         }
     }
@@ -69,7 +70,8 @@ impl TaskRef {
     /// Schedules the task and gives the reference back.
     #[inline]
     pub(crate) fn wake(self) {
-        let owned = self.as_owner(|core| {
+        // SAFETY: this thread is the owner, and the reference goes out of hand below.
+        let owned = self.as_owner(|core| unsafe {
             core.wake(self.0);
             core.drop_reference(self.0);
         });
@@ -86,7 +88,8 @@ impl TaskRef {
         let owned = self.as_owner(|core| {
             if !header.owner.is_done() {
                 header.owner.cancel();
-                core.wake(self.0);
+                // SAFETY: this thread is the owner.
+                unsafe { core.wake(self.0) };
             }
         });
         if owned.is_none() {
@@ -99,45 +102,59 @@ impl TaskRef {
         self.header().is_output_ready()
     }
 
-    /// The output, or pending with `waker` left behind.
+    /// Whether the output is there; if not, `waker` is left behind.
+    ///
+    /// Apart from [`take_output`](Self::take_output), because an output that is handed through several layers is copied in each.
+    #[inline(always)]
+    pub(super) fn poll_done(&self, waker: &Waker) -> Done {
+        let header = self.header();
+        let here = self.as_owner(|_| {
+            if header.owner.is_done() {
+                return Done::Here;
+            }
+            // SAFETY: this thread is the owner.
+            unsafe { header.set_local_joiner(waker) };
+            Done::No
+        });
+        here.unwrap_or_else(|| self.poll_done_remote(waker))
+    }
+
+    #[cold]
+    fn poll_done_remote(&self, waker: &Waker) -> Done {
+        let header = self.header();
+        if !header.is_output_ready() {
+            header.remote_join().register(waker);
+            pay(header.word.request(Request::JoinWait), self.0);
+            // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step
+            // above has made that visible.
+            if !header.is_output_ready() {
+                return Done::No;
+            }
+        }
+        Done::Elsewhere
+    }
+
+    /// The output.
     ///
     /// # Safety
     ///
-    /// - C3: the caller is the join handle; `T` is the output of the task's future.
-    ///
-    /// # Panics
-    ///
-    /// If the output was taken before.
-    #[inline]
-    pub(super) unsafe fn poll_join<T>(&self, waker: &Waker) -> Poll<Result<T, JoinFailure>> {
-        let header = self.header();
-        let owned = self.as_owner(|_| {
-            let done = header.owner.is_done();
-            if !done {
-                // SAFETY: this thread is the owner.
-                unsafe { header.set_local_joiner(waker) };
-            }
-            done
-        });
-        let ready = owned.unwrap_or_else(|| self.poll_join_remote(waker));
-        if !ready {
-            return Poll::Pending;
-        }
-        // SAFETY: the output is ready, and the rest is the caller's promise.
-        let output = unsafe { Header::take_output(self.0) };
-        Poll::Ready(output.expect("a JoinHandle was polled after it had completed"))
+    /// - C3: the caller is the join handle, and [`poll_done`](Self::poll_done) said that the output is there; `T` is the output
+    ///   of the task's future, and was not taken before.
+    #[inline(always)]
+    pub(super) unsafe fn take_output<T>(&self) -> Result<T, JoinFailure> {
+        // SAFETY: the caller's promise.
+        unsafe { Header::take_output(self.0).unwrap_unchecked() }
     }
 
-    fn poll_join_remote(&self, waker: &Waker) -> bool {
-        let header = self.header();
-        if header.is_output_ready() {
-            return true;
+    /// Gives back the reference of a join handle that has had its output, at the place that
+    /// [`poll_done`](Self::poll_done) has named just before.
+    #[inline(always)]
+    pub(super) fn joined(self, done: Done) {
+        if done == Done::Here {
+            let cell = self.into_raw();
+            // SAFETY: this thread is the owner, and the reference is out of hand.
+            CURRENT.with(|core| core.map(|core| unsafe { core.drop_reference(cell) }));
         }
-        header.remote_join().register(waker);
-        pay(header.word.request(Request::JoinWait), self.0);
-        // If the cell was merged meanwhile, nobody will look at the request; but then the output is there, and the step above
-        // has made that visible.
-        header.is_output_ready()
     }
 
     /// Gives the join handle's reference back, with the output if nobody took it.
@@ -147,30 +164,39 @@ impl TaskRef {
     /// - C3, C4: the caller is the join handle, on a thread where the output may be dropped.
     #[inline]
     pub(super) unsafe fn drop_join(self) {
-        let header = self.header();
         let cell = self.0;
-        let owned = self.as_owner(|core| {
+        let header = self.header();
+        // SAFETY: this thread is the owner; if the task is done, the output is the join handle's; the reference goes out of hand
+        // below.
+        let owned = self.as_owner(|core| unsafe {
             header.owner.end_join_interest();
             if header.owner.is_done() {
-                // SAFETY: `done` is set, so the output is the join handle's.
-                unsafe { Header::drop_output(cell) };
+                Header::drop_output(cell);
             }
             core.drop_reference(cell);
         });
-        let cell = self.into_raw();
-        if owned.is_some() {
-            return;
+        self.into_raw();
+        if owned.is_none() {
+            // SAFETY: the reference lives on until the step itself gives it back.
+            let header = unsafe { cell.as_ref() };
+            let owed = if header.is_output_ready() { None } else { header.word.join_gone() };
+            let owed = owed.unwrap_or_else(|| {
+                // SAFETY: `done` says whose the output is: it was set, or has been by the time that the cell was merged.
+                unsafe { Header::drop_output(cell) };
+                header.word.drop_remote()
+            });
+            pay(owed, cell);
         }
-        // SAFETY: the reference lives on until the step itself gives it back.
-        let header = unsafe { cell.as_ref() };
-        let owed = if header.is_output_ready() { None } else { header.word.join_gone() };
-        let owed = owed.unwrap_or_else(|| {
-            // SAFETY: as above: it was ready, or has become so by the time that the cell was merged.
-            unsafe { Header::drop_output(cell) };
-            header.word.drop_remote()
-        });
-        pay(owed, cell);
     }
+}
+
+/// Whether a task's output is there, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    No,
+    /// For the owner's side, where this thread is.
+    Here,
+    Elsewhere,
 }
 
 /// The join handle's reference to a task whose output is a `T`, on its way into a [`JoinHandle`](super::JoinHandle).
@@ -210,7 +236,8 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        if self.as_owner(|core| core.drop_reference(self.0)).is_none() {
+        // SAFETY: this thread is the owner, and the reference is gone after this.
+        if self.as_owner(|core| unsafe { core.drop_reference(self.0) }).is_none() {
             let owed: Owed = self.header().word.drop_remote();
             pay(owed, self.0);
         }

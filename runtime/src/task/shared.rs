@@ -204,6 +204,7 @@ impl SharedWord {
     }
 
     /// The references on this side, or `None` while the cell is queued.
+    #[inline]
     pub(super) fn references_if_quiet(&self) -> Option<isize> {
         self.1.look();
         // Acquire pairs with the Release of every remote step that gave a reference back, through the release sequence: if

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::{Bell, Core, Home, Id, JoinHandle, Meta};
+use super::{Bell, Core, Home, Id, JoinHandle, Meta, Unborn};
 
 struct Silent;
 
@@ -45,8 +45,8 @@ fn meta() -> Meta {
 fn future_and_output_panic_when_dropped() {
     let core = core();
     core.drive(|| {
-        let mut task = JoinHandle::of(core.spawn(Ready(Bomb("future")), meta()));
-        let detached = JoinHandle::of(core.spawn(Ready(Bomb("future")), meta()));
+        let mut task = JoinHandle::of(core.spawn(Unborn::new(Ready(Bomb("future")), Some(core.pool())), meta()));
+        let detached = JoinHandle::of(core.spawn(Unborn::new(Ready(Bomb("future")), Some(core.pool())), meta()));
         drop(detached);
         while core.run_one() {}
         let joined = Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop()));
@@ -59,7 +59,8 @@ fn future_and_output_panic_when_dropped() {
 #[test]
 fn future_panics_when_its_core_closes() {
     let core = core();
-    let mut task = core.drive(|| JoinHandle::of(core.spawn(Ready(Bomb("future")), meta())));
+    let mut task =
+        core.drive(|| JoinHandle::of(core.spawn(Unborn::new(Ready(Bomb("future")), Some(core.pool())), meta())));
     core.close();
     let joined = Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Err(error)) = joined else { panic!("the destructor's panic is the task's") };
@@ -69,7 +70,8 @@ fn future_panics_when_its_core_closes() {
 #[test]
 fn core_that_was_not_closed_ends_its_tasks() {
     let core = core();
-    let mut task = core.drive(|| JoinHandle::of(core.spawn(std::future::pending::<()>(), meta())));
+    let mut task =
+        core.drive(|| JoinHandle::of(core.spawn(Unborn::new(std::future::pending::<()>(), Some(core.pool())), meta())));
     drop(core);
     let joined = Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(joined, Poll::Ready(Err(error)) if error.is_cancelled()));

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
+use super::sleep::on_own_reactor;
 use crate::context;
+use crate::reactor::Reactor;
 
 /// A point in time, as the clock of the runtime shows it: [`std::time::Instant`] that stands still when time is paused.
 ///
@@ -22,7 +24,7 @@ pub struct Instant(std::time::Instant);
 impl Instant {
     /// The time by the clock of the runtime that this thread is in, else by the system's.
     pub fn now() -> Self {
-        let time = context::with_reactor(|reactor| reactor.now())
+        let time = on_own_reactor(Reactor::now)
             .or_else(|| Some(context::reactor_handle()?.clock().now()))
             .unwrap_or_else(std::time::Instant::now);
         Self(time)

@@ -29,6 +29,11 @@ mod sleep;
 mod timeout;
 mod virtual_time;
 
+#[cfg(all(test, not(loom)))]
+mod testing;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 pub use std::time::Duration;
 
 pub use self::call_later::{DelayedCall, DelayedCallError, call_later};

@@ -98,7 +98,7 @@ impl Sleep {
     #[inline]
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Self {
-        let (home, now) = match context::with_reactor(|reactor| (reactor.id(), reactor.now())) {
+        let (home, now) = match on_own_reactor(|reactor| (reactor.id(), reactor.now())) {
             Some(here) => here,
             None => entered(|handle| (handle.id(), handle.clock().now())),
         };
@@ -108,7 +108,7 @@ impl Sleep {
     #[inline]
     #[track_caller]
     pub(crate) fn until(deadline: Instant) -> Self {
-        let home = match context::with_reactor(Reactor::id) {
+        let home = match on_own_reactor(Reactor::id) {
             Some(here) => here,
             None => entered(Handle::id),
         };
@@ -202,8 +202,15 @@ impl Sleep {
         if reactor.id() != self.home && !self.may_wait_on(reactor) {
             return None;
         }
-        if reactor.has_seen(self.deadline.into_std()) {
-            self.disarm();
+        let deadline = self.deadline.into_std();
+        if reactor.has_seen(deadline) {
+            match self.armed {
+                // The common case does not touch the memory of the entry, which has gone cold.
+                Armed::Here { reactor: id, .. } if id == reactor.id() && reactor.has_fired(deadline) => {
+                    self.armed = Armed::No;
+                }
+                _ => self.disarm(),
+            }
             return Some(Poll::Ready(()));
         }
         match self.armed {
@@ -257,28 +264,29 @@ impl Sleep {
     /// Takes the timer out of wherever it is.
     #[inline]
     fn disarm(&mut self) {
+        if let Armed::Here { reactor, key } = self.armed {
+            let here = on_reactor(reactor, |reactor| drop(reactor.cancel(key)));
+            if here.is_some() {
+                self.armed = Armed::No;
+                return;
+            }
+        }
         if !matches!(self.armed, Armed::No) {
-            self.take_out();
+            self.disarm_remote();
         }
     }
 
-    fn take_out(&mut self) {
-        match mem::take(&mut self.armed) {
-            Armed::No => {}
-            Armed::Here { reactor, key } => {
-                if on_reactor(reactor, |reactor| drop(reactor.cancel(key))).is_none()
-                    && let Some(handle) = Handle::find(reactor)
-                {
-                    handle.cancel_timer(key);
-                }
-            }
-            Armed::Remote(timer) => {
-                if let Some(key) = timer.cancel().key
-                    && let Some(handle) = Handle::find(self.home)
-                {
-                    handle.cancel_timer(key);
-                }
-            }
+    #[cold]
+    fn disarm_remote(&mut self) {
+        let (reactor, key) = match mem::take(&mut self.armed) {
+            Armed::No => return,
+            Armed::Here { reactor, key } => (reactor, Some(key)),
+            Armed::Remote(timer) => (self.home, timer.cancel().key),
+        };
+        if let Some(key) = key
+            && let Some(handle) = Handle::find(reactor)
+        {
+            handle.cancel_timer(key);
         }
     }
 
@@ -310,6 +318,12 @@ impl Drop for Sleep {
 #[inline]
 fn on_reactor<R>(id: ReactorId, f: impl FnOnce(&Reactor) -> R) -> Option<R> {
     context::with_reactor(|reactor| (reactor.id() == id).then(|| f(reactor)))?
+}
+
+/// Calls `f` if this thread drives the runtime that it is in: another one may have been entered meanwhile.
+#[inline]
+pub(super) fn on_own_reactor<R>(f: impl FnOnce(&Reactor) -> R) -> Option<R> {
+    if context::has_entered() { None } else { context::with_reactor(f) }
 }
 
 /// Asks the runtime that this thread is in, without driving it.

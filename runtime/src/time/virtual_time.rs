@@ -9,7 +9,7 @@ use super::{Instant, Sleep};
 use crate::context::{self, NO_RUNTIME};
 use crate::reactor::{Handle, ReactorId};
 
-/// Stops the clock of this runtime; see [virtual time](self#virtual-time).
+/// Stops the clock of this runtime; see [virtual time](crate::time#virtual-time).
 ///
 /// [`Instant::now`] stands still from now on. When all tasks are idle, no event is ready and no blocking call is out, it
 /// jumps to the next deadline. Clocks of other runtimes and [`std::time::Instant`] go on.

@@ -1,0 +1,116 @@
+//! Processes that are looked at from outside: servers under load, and idle ones.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+use super::load::Generator;
+use crate::meter::{Sample, pin};
+use crate::scenario::Case;
+use crate::scenario::tcp::Load;
+
+/// A server process, bound to the first processor, and the connections to it.
+pub struct Loaded {
+    server: Process,
+    clock: ClockId,
+    generator: Generator,
+}
+
+impl Loaded {
+    /// Starts the server of `case` and connects.
+    pub fn start(program: &Path, case: &Case, load: Load) -> Result<Self, String> {
+        let (server, line) = Process::start(program, case)?;
+        let address: SocketAddr = line.trim().parse().map_err(|_| format!("said {line:?} instead of its address"))?;
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", case.path());
+        let clock = clock_getcpuclockid(server.pid()).map_err(|error| named(&error))?;
+        let generator = Generator::connect(address, load).map_err(|error| named(&error))?;
+        Ok(Self { server, clock, generator })
+    }
+
+    /// Has so many requests answered, from a thread on the second processor, and measures what they cost the server.
+    pub fn run(&mut self, requests: u64) -> Result<Sample, String> {
+        // The server goes back to sleep, or fills the sockets' buffers, before the clocks are read.
+        let settle = || thread::sleep(Duration::from_millis(10));
+        settle();
+        let (cpu, wall) = (self.cpu()?, Instant::now());
+        let generator = &mut self.generator;
+        let outcome = thread::scope(|scope| {
+            let load = scope.spawn(|| {
+                pin(1);
+                generator.run(requests)
+            });
+            load.join().unwrap_or_else(|_| Err(io::Error::other("the load generator panicked")))
+        });
+        let wall = wall.elapsed();
+        outcome.map_err(|error| format!("under load, process {}: {error}", self.server.pid()))?;
+        settle();
+        Ok(Sample { ops: requests, cpu: self.cpu()? - cpu, wall, figure: None })
+    }
+
+    /// CPU time of all threads of the server, exact to the nanosecond while it sleeps.
+    fn cpu(&self) -> Result<Duration, String> {
+        clock_gettime(self.clock).map(Duration::from).map_err(|error| format!("the server is gone: {error}"))
+    }
+}
+
+/// How often an idle process is switched to in one second.
+pub fn count_switches(program: &Path, case: &Case) -> Result<Sample, String> {
+    let (process, _) = Process::start(program, case)?;
+    thread::sleep(Duration::from_millis(300));
+    let before = process.switches().map_err(|error| error.to_string())?;
+    thread::sleep(Duration::from_secs(1));
+    let after = process.switches().map_err(|error| error.to_string())?;
+    Ok(Sample::of((after - before) as f64))
+}
+
+/// A child that is killed when this is dropped.
+struct Process(Child);
+
+impl Process {
+    /// Starts the process of `case` and waits for its first line.
+    fn start(program: &Path, case: &Case) -> Result<(Self, String), String> {
+        let mut child = Command::new(program)
+            .args(["serve", case.scenario.name, case.subject])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("starting {}: {error}", program.display()))?;
+        let stdout = child.stdout.take();
+        let process = Self(child);
+        let mut line = String::new();
+        if let Some(stdout) = stdout {
+            BufReader::new(stdout).read_line(&mut line).map_err(|error| format!("its first line: {error}"))?;
+        }
+        if line.is_empty() { Err("ended before it was ready".to_owned()) } else { Ok((process, line)) }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id().cast_signed())
+    }
+
+    /// Context switches of all its threads so far.
+    fn switches(&self) -> io::Result<u64> {
+        let mut sum = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.0.id()))? {
+            let status = fs::read_to_string(thread?.path().join("status"))?;
+            let counts = status.lines().filter(|line| line.contains("ctxt_switches"));
+            sum += counts.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<u64>();
+        }
+        Ok(sum)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

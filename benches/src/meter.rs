@@ -1,0 +1,92 @@
+//! What one sample is: CPU time of all threads of this process, and wall time beside it.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+
+/// What a case measured in one go.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// How many operations the times below are for.
+    pub ops: u64,
+    /// CPU time of all threads of the process.
+    pub cpu: Duration,
+    /// Time that passed.
+    pub wall: Duration,
+    /// The figure itself, for the scenarios whose figure is not CPU time per operation.
+    pub figure: Option<f64>,
+}
+
+impl Sample {
+    /// A sample whose figure is not a time per operation.
+    pub fn of(figure: f64) -> Self {
+        Self { ops: 1, cpu: Duration::ZERO, wall: Duration::ZERO, figure: Some(figure) }
+    }
+
+    /// The figure that is compared: CPU nanoseconds per operation unless the scenario has a figure of its own.
+    pub fn figure(&self) -> f64 {
+        self.figure.unwrap_or(self.cpu.as_nanos() as f64 / self.ops as f64)
+    }
+
+    /// Wall nanoseconds per operation.
+    pub fn wall_per_op(&self) -> f64 {
+        self.wall.as_nanos() as f64 / self.ops as f64
+    }
+}
+
+/// A running measurement.
+#[derive(Debug)]
+pub struct Meter {
+    cpu: Duration,
+    wall: Instant,
+}
+
+impl Meter {
+    /// Starts measuring.
+    pub fn start() -> Self {
+        let wall = Instant::now();
+        Self { cpu: process_cpu(), wall }
+    }
+
+    /// Ends the measurement, which was of `ops` operations.
+    pub fn stop(self, ops: u64) -> Sample {
+        let cpu = process_cpu() - self.cpu;
+        Sample { ops, cpu, wall: self.wall.elapsed(), figure: None }
+    }
+}
+
+/// Runs `batch` a few times to warm up, then measures `batches` runs of it, each worth `ops` operations.
+pub async fn measure(batches: u64, ops: u64, mut batch: impl AsyncFnMut()) -> Sample {
+    for _ in 0..=batches / 10 {
+        batch().await;
+    }
+    let meter = Meter::start();
+    for _ in 0..batches {
+        batch().await;
+    }
+    meter.stop(batches * ops)
+}
+
+/// Binds the calling thread, and the threads it starts from now on, to the `index`th of the processors that this process
+/// was given.
+///
+/// Counts round where there are fewer processors. A thread that may not be bound stays where it is: then the figures are
+/// noisier, not wrong.
+pub fn pin(index: usize) {
+    static GIVEN: OnceLock<Vec<usize>> = OnceLock::new();
+    let given = GIVEN.get_or_init(|| {
+        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+        (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu) == Ok(true)).collect()
+    });
+    let mut chosen = CpuSet::new();
+    if !given.is_empty() && chosen.set(given[index % given.len()]).is_ok() {
+        let _ = sched_setaffinity(Pid::from_raw(0), &chosen);
+    }
+}
+
+fn process_cpu() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("Linux has a CPU clock per process").into()
+}

@@ -1,0 +1,112 @@
+//! What tasks weigh, and what a process does that has nothing to do.
+
+use std::fs;
+use std::future::pending;
+use std::hint::black_box;
+use std::time::Duration;
+
+use super::{Case, Countdown, Scenario, Target, Unit, Work};
+use crate::meter::Sample;
+use crate::subject::{Subject, Timers};
+
+/// The scenarios of this theme.
+pub const ALL: &[&Scenario] = &[&IDLE_TASK, &SLEEPING_TASK, &IDLE_PROCESS];
+
+/// Resident memory of a task that waits and has 64 bytes to keep.
+pub static IDLE_TASK: Scenario = Scenario {
+    name: "memory-idle",
+    title: "an idle task with 64 bytes of state",
+    unit: Unit::Bytes,
+    batches: 100_000,
+    most_rounds: 5,
+    targets: &[Target::AtMost(200.)],
+};
+
+/// Resident memory of a task that sleeps and has 64 bytes to keep.
+pub static SLEEPING_TASK: Scenario = Scenario {
+    name: "memory-sleeping",
+    title: "a sleeping task with 64 bytes of state",
+    unit: Unit::Bytes,
+    batches: 100_000,
+    most_rounds: 5,
+    targets: &[Target::AtMost(280.)],
+};
+
+/// A process with a task that sleeps for an hour: nothing should wake it before.
+pub static IDLE_PROCESS: Scenario = Scenario {
+    name: "idle-process",
+    title: "wake-ups of an idle process",
+    unit: Unit::Switches,
+    batches: 1,
+    most_rounds: 3,
+    targets: &[Target::AtMost(0.)],
+};
+
+/// An hour, in microseconds.
+const HOUR: u64 = 3_600_000_000;
+
+/// What every subject with timers does.
+pub fn cases<S: Timers>() -> Vec<Case> {
+    vec![
+        Case::new::<S>(&IDLE_TASK, Work::Measure(idle_task::<S>)),
+        Case::new::<S>(&SLEEPING_TASK, Work::Measure(sleeping_task::<S>)),
+    ]
+}
+
+/// What the floor cannot do: its wheel has to be looked at as often as it goes round.
+pub fn idle<S: Timers>() -> Vec<Case> {
+    vec![Case::new::<S>(&IDLE_PROCESS, Work::Idle(idle_process::<S>))]
+}
+
+fn idle_task<S: Subject>(count: u64) -> Sample {
+    weigh::<S>(count, || {
+        let state = [1_u8; 64];
+        S::spawn(async move {
+            pending::<()>().await;
+            black_box(&state);
+        })
+    })
+}
+
+fn sleeping_task<S: Timers>(count: u64) -> Sample {
+    // The deadline is 8 of the 64 bytes.
+    weigh::<S>(count, || S::spawn_sleeping::<56>(HOUR))
+}
+
+/// Resident bytes per task of `count` tasks that `spawn` makes, when all have been polled.
+fn weigh<S: Subject>(count: u64, spawn: impl Fn() -> S::Task + 'static) -> Sample {
+    S::block_on(async move {
+        queue_empty::<S>().await;
+        let before = resident_bytes();
+        for _ in 0..count {
+            S::detach(spawn());
+        }
+        queue_empty::<S>().await;
+        Sample::of((resident_bytes() - before) as f64 / count as f64)
+    })
+}
+
+/// Waits until a task that is spawned now has run: all queues here are first in, first out.
+async fn queue_empty<S: Subject>() {
+    let ran = Countdown::new(1);
+    S::detach(S::spawn({
+        let ran = ran.clone();
+        async move { ran.one_less() }
+    }));
+    ran.done().await;
+}
+
+fn idle_process<S: Timers>() {
+    S::block_on(async {
+        S::detach(S::spawn_sleeping::<0>(HOUR));
+        println!("idle");
+        S::sleep(Duration::from_micros(HOUR)).await;
+    });
+}
+
+fn resident_bytes() -> u64 {
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells a process its memory");
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line for resident memory");
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number of KiB");
+    kib * 1024
+}

@@ -1,0 +1,110 @@
+//! Servers under load: what a request costs the server.
+
+use std::net::SocketAddr;
+
+use super::{Case, FLOOR, Scenario, Target, Work};
+use crate::floor::epoll;
+use crate::subject::{Service, Tcp};
+
+/// The scenarios of this theme.
+pub const ALL: &[&Scenario] = &[&ECHO_64, &ECHO_1000, &ECHO_PIPELINED, &BULK, &CONNECT];
+
+/// What the load generator does to a server; a request is 64 bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Load {
+    /// Requests over connections that stay, so many under way on each.
+    Echo {
+        /// How many connections.
+        connections: usize,
+        /// Requests without an answer yet, per connection.
+        in_flight: usize,
+    },
+    /// Reads what the server sends without end; a request is 64 KiB.
+    Bulk {
+        /// How many connections.
+        connections: usize,
+    },
+    /// Connects, has one request answered, closes; so many at a time.
+    Connect {
+        /// How many at a time.
+        connections: usize,
+    },
+}
+
+/// Few connections, all busy.
+pub static ECHO_64: Scenario = Scenario {
+    name: "tcp-echo-64",
+    title: "TCP echo, 64 connections",
+    batches: 60_000,
+    targets: &[Target::Share(FLOOR, 1.02)],
+    ..Scenario::DEFAULT
+};
+
+/// Many connections, all busy.
+pub static ECHO_1000: Scenario = Scenario {
+    name: "tcp-echo-1000",
+    title: "TCP echo, 1,000 connections",
+    batches: 60_000,
+    targets: &[Target::Share(FLOOR, 1.02)],
+    ..Scenario::DEFAULT
+};
+
+/// Several requests in one read.
+pub static ECHO_PIPELINED: Scenario = Scenario {
+    name: "tcp-echo-pipelined",
+    title: "TCP echo, 64 connections, 16 in flight",
+    batches: 400_000,
+    targets: &[Target::Share(FLOOR, 1.02)],
+    ..Scenario::DEFAULT
+};
+
+/// Throughput.
+pub static BULK: Scenario = Scenario {
+    name: "tcp-bulk",
+    title: "bulk send, 64 KiB writes",
+    batches: 20_000,
+    targets: &[Target::Share(FLOOR, 1.01)],
+    ..Scenario::DEFAULT
+};
+
+/// Connections that come and go.
+pub static CONNECT: Scenario = Scenario {
+    name: "tcp-connect",
+    title: "connect, one round trip, close",
+    batches: 5_000,
+    targets: &[Target::Share(FLOOR, 1.02)],
+    ..Scenario::DEFAULT
+};
+
+/// What every subject with sockets does.
+pub fn cases<S: Tcp>() -> Vec<Case> {
+    let echo = || serve::<S>(Service::Echo);
+    let bulk = || serve::<S>(Service::Bulk);
+    works(echo, bulk).map(|(scenario, work)| Case::new::<S>(scenario, work)).to_vec()
+}
+
+/// The bare epoll loop.
+pub fn floor() -> Vec<Case> {
+    let echo = || epoll::serve(Service::Echo, announce).expect("a listener");
+    let bulk = || epoll::serve(Service::Bulk, announce).expect("a listener");
+    let case = |(scenario, work)| Case { scenario, subject: FLOOR, unavailable: || None, work };
+    works(echo, bulk).map(case).to_vec()
+}
+
+fn works(echo: fn(), bulk: fn()) -> [(&'static Scenario, Work); 5] {
+    [
+        (&ECHO_64, Work::Serve(echo, Load::Echo { connections: 64, in_flight: 1 })),
+        (&ECHO_1000, Work::Serve(echo, Load::Echo { connections: 1_000, in_flight: 1 })),
+        (&ECHO_PIPELINED, Work::Serve(echo, Load::Echo { connections: 64, in_flight: 16 })),
+        (&BULK, Work::Serve(bulk, Load::Bulk { connections: 4 })),
+        (&CONNECT, Work::Serve(echo, Load::Connect { connections: 16 })),
+    ]
+}
+
+fn serve<S: Tcp>(service: Service) {
+    S::block_on(S::serve(service, announce)).expect("a listener");
+}
+
+fn announce(address: SocketAddr) {
+    println!("{address}");
+}
