@@ -39,13 +39,13 @@ struct Bench {
 /// Only its home holds it, so it tells when that is gone.
 struct ModelBell {
     parker: Arc<Parker>,
-    gone: Arc<AtomicBool>,
+    /// Not std's: a model must see that to ring and to go concern each other.
+    gone: Arc<crate::primitives::atomic::AtomicBool>,
 }
 
 impl Bell for ModelBell {
     fn ring(&self) {
         let gone = Arc::clone(&self.gone);
-        // Here others may run.
         Arc::clone(&self.parker).unpark();
         assert!(!gone.load(SeqCst), "a home was rung that is gone");
     }
@@ -59,7 +59,8 @@ impl Drop for ModelBell {
 
 /// A home whose bell unparks `parker`.
 fn home(parker: &Arc<Parker>) -> Rc<Home> {
-    Home::new(Arc::new(ModelBell { parker: Arc::clone(parker), gone: Arc::default() }))
+    let gone = Arc::new(crate::primitives::atomic::AtomicBool::new(false));
+    Home::new(Arc::new(ModelBell { parker: Arc::clone(parker), gone }))
 }
 
 impl Bench {
