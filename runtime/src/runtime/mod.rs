@@ -197,7 +197,9 @@ mod tests {
                     mem::forget(runtime.enter());
                     let mut waits = waits.lock().unwrap();
                     waits.0 = true;
-                    waits.1.take().map(Waker::wake);
+                    if let Some(waker) = waits.1.take() {
+                        waker.wake();
+                    }
                     Poll::<()>::Pending
                 }))
             });

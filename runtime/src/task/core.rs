@@ -468,7 +468,8 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         // In a model that has failed, nothing can be asked any more.
-        if !self.home.closing.get() && !(cfg!(loom) && std::thread::panicking()) {
+        let failed = cfg!(loom) && std::thread::panicking();
+        if !failed && !self.home.closing.get() {
             self.close();
         }
     }
