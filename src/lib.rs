@@ -45,7 +45,7 @@
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
 //! | `tokio::signal` | `rt::signal`, the same names |
-//! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock |
+//! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock (the page `docs/channels.md`) |
 //! | the multi-thread flavor, `block_in_place`, `fs`, `process`, UDP, Unix sockets | not there |
 //!
 //! # Features
@@ -69,14 +69,14 @@ pub use rt_runtime::time;
 pub mod task {
     //! Tasks: what [`spawn`](crate::spawn()) gives back, and what a task can do about itself.
     //!
-    //! - To wait for a task or to stop it: [`JoinHandle`], [`AbortHandle`]; what may go wrong: [`JoinError`].
+    //! - To wait for a task or to stop it: [`JoinHandle`], [`AbortHandle`]; for many: [`JoinSet`]; what may go wrong: [`JoinError`].
     //! - To let others run: [`yield_now`], [`consume_budget`]; to be exempt from giving way: [`unconstrained`].
     //! - Who runs: [`id()`], [`try_id`].
     //! - What [`task_local!`](crate::task_local) declares: [`LocalKey`].
 
     pub use rt_runtime::{
-        AbortHandle, AccessError, Id, JoinError, JoinHandle, LocalKey, TaskLocalFuture, Unconstrained, consume_budget,
-        id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
+        AbortHandle, AccessError, Id, JoinError, JoinHandle, JoinSet, LocalKey, TaskLocalFuture, Unconstrained,
+        consume_budget, id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
     };
 }
 
@@ -103,7 +103,12 @@ pub mod io {
 #[doc(inline)]
 pub use rt_net as net;
 
-/// The README's example is compiled and run like any other.
-#[cfg(all(doctest, feature = "macros", feature = "net"))]
-#[doc = include_str!("../README.md")]
-mod readme {}
+/// The examples of the pages, compiled and run with those of the documentation.
+#[cfg(doctest)]
+mod pages {
+    #[cfg(all(feature = "macros", feature = "net"))]
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/channels.md")]
+    mod channels {}
+}

@@ -42,14 +42,19 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    context::with_worker(|worker| {
+    let spawned = context::with_worker(|worker| {
         let worker = worker.filter(|_| !context::has_entered());
         let future = Unborn::new(future, worker.map(Worker::pool));
         match worker {
-            Some(worker) => worker.spawn(future, spawned_at),
-            None => Handle::spawn_entered(future, spawned_at),
+            Some(worker) => Ok(worker.spawn(future, spawned_at)),
+            None => Err(future),
         }
-    })
+    });
+    match spawned {
+        Ok(handle) => handle,
+        // Not in the closure, which does not know the caller that a panic is to name.
+        Err(future) => Handle::spawn_entered(future, spawned_at),
+    }
 }
 
 /// Starts `future`, which need not be `Send`, as a task of this thread.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +24,8 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     /// Tasks that run before requests of other threads, events and deadlines are looked at, if there are so many.
     event_interval: u32,
+    /// How many of those are left; kept from one `block_on` to the next, so that many short ones starve nothing.
+    until_turn: Cell<u32>,
     /// The future of `block_on` was woken.
     root_woken: Cell<bool>,
     next_id: Cell<Id>,
@@ -30,13 +33,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(home: Box<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+    pub(crate) fn new(home: Rc<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
         let id = Id::block(ID_BLOCK);
         Self {
             core: Core::new(home),
             reactor,
             shared,
             event_interval,
+            until_turn: Cell::new(event_interval),
             root_woken: Cell::new(false),
             next_id: Cell::new(id),
             end_of_ids: Cell::new(id.plus(ID_BLOCK)),
@@ -116,11 +120,14 @@ impl Worker {
         let mut future = pin!(future);
         let (waker, _root) = self.root(root);
         let mut cx = Context::from_waker(&waker);
-        let mut until_turn = self.event_interval;
+        let mut until_turn = self.until_turn.get();
+        // What was spawned or woken while nobody drove comes before what the future spawns.
+        self.core.receive();
         loop {
             if self.root_woken.take()
                 && let Poll::Ready(output) = coop::with_full_budget(|| future.as_mut().poll(&mut cx))
             {
+                self.until_turn.set(until_turn);
                 return output;
             }
             if until_turn == 0 {
