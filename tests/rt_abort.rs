@@ -292,7 +292,7 @@ fn from_many_threads_against_wakes_and_drops() {
                 for _ in 0..1_000 {
                     waker.wake_by_ref();
                     switch.clone().abort();
-                    waker.clone().wake();
+                    waker.wake_by_ref();
                 }
             })
         })

@@ -226,7 +226,7 @@ fn current_is_the_runtime_that_is_driven() {
 #[test]
 fn free_function_makes_a_runtime_of_its_own() {
     assert!(Handle::try_current().is_err());
-    let task = rt::block_on(async { rt::spawn(pending::<()>()) });
+    let task = rt::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(pending::<()>()))));
     assert!(task.is_finished(), "its runtime is gone");
     assert!(rt::block_on(task).unwrap_err().is_cancelled());
 }
@@ -236,7 +236,7 @@ fn free_function_where_a_runtime_was_entered() {
     let runtime = runtime();
     let task = {
         let _entered = runtime.enter();
-        rt::block_on(async { rt::spawn(async { 5 }) })
+        rt::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(async { 5 }))))
     };
     assert!(!task.is_finished(), "its runtime is there and was not driven");
     assert_eq!(runtime.block_on(task).unwrap(), 5);

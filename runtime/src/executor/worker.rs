@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -32,7 +33,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(home: Box<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+    pub(crate) fn new(home: Rc<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
         let id = Id::block(ID_BLOCK);
         Self {
             core: Core::new(home),

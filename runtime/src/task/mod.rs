@@ -37,6 +37,8 @@ mod waker_slot;
 
 #[cfg(test)]
 mod checks;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::fmt;
 use std::num::NonZeroU64;
