@@ -1,5 +1,7 @@
 //! Abort, in every state of a task and from everywhere.
 
+#![allow(clippy::waker_clone_wake, reason = "a clone's own `wake` is what is tested")]
+
 mod support;
 
 use std::future::{Future, pending, poll_fn, ready};

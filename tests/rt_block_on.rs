@@ -1,5 +1,7 @@
 //! `Runtime::block_on` and `rt::block_on`: what they run, in which order, and what they leave behind.
 
+#![allow(clippy::async_yields_async, reason = "tasks go on when the `block_on` that spawned them has returned")]
+
 mod support;
 
 use std::cell::{Cell, RefCell};

@@ -1,9 +1,13 @@
 //! `spawn_local`: tasks that need not be `Send` belong to their thread, wherever the runtime goes.
 
+#![allow(clippy::async_yields_async, reason = "tasks go on when the `block_on` that spawned them has returned")]
+#![allow(clippy::waker_clone_wake, reason = "a clone's own `wake` is what is tested")]
+
 mod support;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
@@ -18,7 +22,7 @@ use rt::time::sleep;
 use support::{Trace, on_drop, panic_of, pending_with, runtime};
 
 /// Tells on which thread it is dropped; not `Send`.
-struct DropPlace(mpsc::Sender<ThreadId>, Rc<()>);
+struct DropPlace(mpsc::Sender<ThreadId>, PhantomData<Rc<()>>);
 
 impl Drop for DropPlace {
     fn drop(&mut self) {
@@ -28,7 +32,7 @@ impl Drop for DropPlace {
 
 fn drop_place() -> (DropPlace, mpsc::Receiver<ThreadId>) {
     let (sender, receiver) = mpsc::channel();
-    (DropPlace(sender, Rc::new(())), receiver)
+    (DropPlace(sender, PhantomData), receiver)
 }
 
 #[test]
@@ -302,7 +306,7 @@ fn runtime_dropped_on_another_thread_and_this_one_exits() {
     let (place, dropped_on) = mpsc::channel();
     let thread = thread::spawn(move || {
         let runtime = support::runtime();
-        let place = DropPlace(place, Rc::new(()));
+        let place = DropPlace(place, PhantomData);
         runtime.block_on(async {
             rt::spawn_local(pending_with(place));
             yield_now().await;
@@ -325,7 +329,7 @@ fn thread_exits_before_the_runtime() {
         let runtime = &runtime;
         scope
             .spawn(move || {
-                let place = DropPlace(place, Rc::new(()));
+                let place = DropPlace(place, PhantomData);
                 let task = runtime.block_on(async {
                     let task = rt::spawn_local(pending_with(place));
                     yield_now().await;

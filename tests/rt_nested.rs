@@ -1,5 +1,7 @@
 //! Several runtimes: within one another, one after another, side by side, handed from thread to thread.
 
+#![allow(clippy::async_yields_async, reason = "tasks go on when the `block_on` that spawned them has returned")]
+
 mod support;
 
 use std::cell::Cell;

@@ -1,5 +1,7 @@
 //! Wakers of tasks: how often they wake, from where, and how long they may live.
 
+#![allow(clippy::waker_clone_wake, reason = "a clone's own `wake` is what is tested")]
+
 mod support;
 
 use std::future::{Future, pending, poll_fn};

@@ -122,7 +122,9 @@ mod tokio_sync {
                     })
                 })
                 .collect();
-            (1..=10).for_each(|n| drop(sender.send(n).unwrap()));
+            for n in 1..=10 {
+                sender.send(n).unwrap();
+            }
             assert_eq!(thread.join().unwrap(), 55);
             drop(sender);
             for sum in sums {
