@@ -105,10 +105,13 @@ impl Worker {
     }
 
     /// Drives everything until `future` is ready.
-    #[track_caller]
-    pub(crate) fn block_on<F: Future>(&self, seat: &Home, future: F) -> F::Output {
-        let root = Location::caller();
-        self.drive(|| self.core.with_seat(seat, || self.run_until(future, root)))
+    pub(crate) fn block_on<F: Future>(
+        &self,
+        seat: &Home,
+        future: F,
+        called_at: &'static Location<'static>,
+    ) -> F::Output {
+        self.drive(|| self.core.with_seat(seat, || self.run_until(future, called_at)))
     }
 
     /// Calls `f` while this thread drives the worker.
@@ -116,9 +119,9 @@ impl Worker {
         context::driving(self, || self.core.drive(f))
     }
 
-    fn run_until<F: Future>(&self, future: F, root: &'static Location<'static>) -> F::Output {
+    fn run_until<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
         let mut future = pin!(future);
-        let (waker, _root) = self.root(root);
+        let (waker, _root) = self.root(called_at);
         let mut cx = Context::from_waker(&waker);
         let mut until_turn = self.until_turn.get();
         // What was spawned or woken while nobody drove comes before what the future spawns.
@@ -132,23 +135,19 @@ impl Worker {
             }
             if until_turn == 0 {
                 self.core.receive();
-                self.turn(Wait::Poll);
+                self.reactor.turn(Wait::Poll);
                 until_turn = self.event_interval;
             }
             if self.core.run_one() {
                 until_turn -= 1;
             } else if self.core.sleep() {
-                self.turn(Wait::Block);
+                self.reactor.turn(Wait::Block);
                 self.core.receive();
                 until_turn = self.event_interval;
             } else {
                 self.core.receive();
             }
         }
-    }
-
-    fn turn(&self, how: Wait) {
-        self.reactor.turn(how);
     }
 
     /// A task that stands for the future of `block_on`: it is woken like any other, from any thread, and takes its turn in the

@@ -6,6 +6,7 @@ mod builder;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -61,9 +62,10 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!context::is_driving(), "{}", context::NESTED);
+        let called_at = Location::caller();
         let future = Within(pin!(Some(future)));
         if let Some(worker) = self.worker.take() {
-            return Driven { runtime: self, worker: Some(worker) }.drive(future);
+            return Driven { runtime: self, worker: Some(worker) }.drive(future, called_at);
         }
         // Another thread drives. Until it leaves, only our own future runs here.
         let waiting = Waiting(self, Arc::new(Parker::default()));
@@ -76,7 +78,7 @@ impl Runtime {
                 // From here on the worker is put back whatever panics: leaving the runtime does if the future has entered others.
                 let driven = Driven { runtime: self, worker: Some(worker) };
                 drop(entered);
-                driven.drive(future)
+                driven.drive(future, called_at)
             }
         }
     }
@@ -169,9 +171,9 @@ struct Driven<'a> {
 }
 
 impl Driven<'_> {
-    fn drive<F: Future>(&self, future: F) -> F::Output {
+    fn drive<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
         let worker = self.worker.as_ref().expect("there until it drops");
-        seat::with(self.runtime.handle.shared(), |seat| worker.block_on(seat, future))
+        seat::with(self.runtime.handle.shared(), |seat| worker.block_on(seat, future, called_at))
     }
 }
 
