@@ -35,7 +35,7 @@ pub(crate) use self::handle::{Handle, ReactorId};
 pub(crate) use self::remote::RemoteTimer;
 pub(crate) use self::wheel::Key;
 
-use self::clock::Clock;
+use self::clock::{Clock, instant, nanos};
 use self::driver::Driver;
 use self::wheel::{Precision, Wheel};
 
@@ -69,9 +69,9 @@ pub(crate) struct Reactor {
     driver: RefCell<Box<dyn Driver>>,
     wheel: RefCell<Wheel<Waker>>,
     /// The latest time that the clock has shown here. What was due then needs no look at the clock.
-    seen: Cell<Instant>,
+    seen: Cell<u64>,
     /// Where somebody is advancing the paused clock to, step by step.
-    goal: Cell<Option<Instant>>,
+    goal: Cell<Option<u64>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
     busy: Cell<u32>,
     /// The last blocking turn fired many timers.
@@ -91,15 +91,15 @@ impl Reactor {
     }
 
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
-        let seen = Cell::new(clock.now());
+        let now = clock.now_nanos();
         let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
         Self {
             id: handle.id(),
             clock,
             handle,
             driver: RefCell::new(driver),
-            wheel: RefCell::new(Wheel::new()),
-            seen,
+            wheel: RefCell::new(Wheel::new(now)),
+            seen: Cell::new(now),
             goal: Cell::new(None),
             busy: Cell::new(0),
             burst: Cell::new(false),
@@ -144,28 +144,35 @@ impl Reactor {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         let now = self.clock.now();
+        self.seen.set(nanos(now));
+        now
+    }
+
+    /// As `now`, counted as timers count.
+    #[inline]
+    pub(crate) fn now_nanos(&self) -> u64 {
+        let now = self.clock.now_nanos();
         self.seen.set(now);
         now
     }
 
     /// Whether the clock is known to have reached `deadline`, without a look at it.
     #[inline]
-    pub(crate) fn has_seen(&self, deadline: Instant) -> bool {
+    pub(crate) fn has_seen(&self, deadline: u64) -> bool {
         self.seen.get() >= deadline
     }
 
     /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
     #[inline]
-    pub(crate) fn has_fired(&self, deadline: Instant) -> bool {
-        self.wheel.borrow().has_expired(self.clock.nanos(deadline))
+    pub(crate) fn has_fired(&self, deadline: u64) -> bool {
+        self.wheel.borrow().has_expired(deadline)
     }
 
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
     #[inline]
-    pub(crate) fn arm(&self, deadline: Instant, waker: &Waker) -> Key {
+    pub(crate) fn arm(&self, deadline: u64, waker: &Waker) -> Key {
         // Cloned before anything is borrowed: that may run foreign code.
         let waker = waker.clone();
-        let deadline = self.clock.nanos(deadline);
         self.wheel.borrow_mut().insert(deadline, waker)
     }
 
@@ -184,8 +191,8 @@ impl Reactor {
     }
 
     /// Gives the timer another deadline. False if it is no longer armed.
-    pub(crate) fn reschedule(&self, key: Key, deadline: Instant) -> bool {
-        self.wheel.borrow_mut().reschedule(key, self.clock.nanos(deadline))
+    pub(crate) fn reschedule(&self, key: Key, deadline: u64) -> bool {
+        self.wheel.borrow_mut().reschedule(key, deadline)
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
@@ -196,12 +203,12 @@ impl Reactor {
 
     /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
     /// until it has reached `goal`.
-    pub(crate) fn set_goal(&self, goal: Instant) {
+    pub(crate) fn set_goal(&self, goal: u64) {
         self.goal.set(self.goal.get().max(Some(goal)));
     }
 
     /// Nobody waits for the clock to reach `goal` any more.
-    pub(crate) fn drop_goal(&self, goal: Instant) {
+    pub(crate) fn drop_goal(&self, goal: u64) {
         if self.goal.get() == Some(goal) {
             self.goal.set(None);
         }
@@ -235,9 +242,9 @@ impl Reactor {
         }
         let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
         let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
-        let deadline = if moves { self.exact_deadline() } else { None };
+        let deadline = if moves { self.wheel.borrow_mut().next_deadline(Precision::Exact) } else { None };
         match deadline.into_iter().chain(goal).min() {
-            Some(next) => self.clock.advance_to(next),
+            Some(next) => self.clock.advance_to(instant(next)),
             None if how == Wait::Block => self.wait(None, woken),
             None => {}
         }
@@ -268,10 +275,10 @@ impl Reactor {
         let before = woken.len();
         let mut wheel = self.wheel.borrow_mut();
         if !wheel.is_empty() {
-            wheel.advance(self.clock.nanos(self.now()), self.precision(), woken);
+            wheel.advance(self.now_nanos(), self.precision(), woken);
             wheel.trim();
         } else if self.goal.get().is_some() {
-            self.now();
+            self.now_nanos();
         }
         woken.len() - before
     }
@@ -280,12 +287,7 @@ impl Reactor {
     fn time_to_deadline(&self) -> Option<Duration> {
         let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
         let next = if self.burst.get() { burst_end(next) } else { next };
-        Some(Duration::from_nanos(next.saturating_sub(self.clock.nanos(self.seen.get()))))
-    }
-
-    fn exact_deadline(&self) -> Option<Instant> {
-        let next = self.wheel.borrow_mut().next_deadline(Precision::Exact)?;
-        Some(self.clock.instant(next))
+        Some(Duration::from_nanos(next.saturating_sub(self.seen.get())))
     }
 
     fn precision(&self) -> Precision {

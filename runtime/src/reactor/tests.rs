@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::clock::nanos;
 use super::testing::{Flag, Script, scripted};
 use super::{Handle, Reactor, Wait};
 
@@ -59,11 +60,11 @@ fn a_blocking_turn_waits_until_the_deadline() {
     let world = World::real();
     let flag = Flag::new();
     let deadline = world.reactor.now() + Duration::from_millis(2);
-    world.reactor.arm(deadline, &flag.waker());
+    world.reactor.arm(nanos(deadline), &flag.waker());
     while !flag.take() {
         world.reactor.turn(Wait::Block);
     }
-    assert!(world.reactor.has_seen(deadline));
+    assert!(world.reactor.has_seen(nanos(deadline)));
     assert_eq!(world.reactor.armed_timers(), 0);
     assert!(waits(&world).iter().all(|wait| wait.is_some_and(|wait| wait <= Duration::from_micros(2_066))));
 }
@@ -75,7 +76,7 @@ fn a_wheel_that_was_unused_for_long_waits_once() {
     let now = world.reactor.now() + Duration::from_secs(100_000);
     world.reactor.clock().advance_to(now);
     world.reactor.clock().resume().unwrap();
-    world.reactor.arm(now + SECOND * 3600, &flag.waker());
+    world.reactor.arm(nanos(now + SECOND * 3600), &flag.waker());
     world.handle().wake();
     world.reactor.turn(Wait::Block);
     assert!(!flag.take());
@@ -88,7 +89,7 @@ fn a_deadline_in_the_past_fires_in_the_next_turn() {
     let world = World::real();
     let flag = Flag::new();
     let now = world.reactor.now();
-    world.reactor.arm(now - SECOND, &flag.waker());
+    world.reactor.arm(nanos(now - SECOND), &flag.waker());
     world.reactor.turn(Wait::Block);
     assert!(flag.take());
 }
@@ -98,14 +99,14 @@ fn a_burst_is_served_in_larger_steps_until_it_is_over() {
     let world = World::real();
     let now = world.reactor.now();
     for _ in 0..super::BURST {
-        world.reactor.arm(now - SECOND, Waker::noop());
+        world.reactor.arm(nanos(now - SECOND), Waker::noop());
     }
     assert!(!world.reactor.burst.get());
     world.reactor.turn(Wait::Block);
     assert!(world.reactor.burst.get());
     world.reactor.turn(Wait::Poll);
     assert!(world.reactor.burst.get(), "a turn that does not wait says nothing");
-    world.reactor.arm(now - SECOND, Waker::noop());
+    world.reactor.arm(nanos(now - SECOND), Waker::noop());
     world.reactor.turn(Wait::Block);
     assert!(!world.reactor.burst.get());
 }
@@ -125,8 +126,8 @@ fn paused_time_jumps_to_the_exact_deadline() {
     let world = World::paused();
     let (first, second) = (Flag::new(), Flag::new());
     let start = world.reactor.now();
-    world.reactor.arm(start + Duration::from_nanos(1_000_001), &second.waker());
-    world.reactor.arm(start + Duration::from_nanos(1_000_000), &first.waker());
+    world.reactor.arm(nanos(start + Duration::from_nanos(1_000_001)), &second.waker());
+    world.reactor.arm(nanos(start + Duration::from_nanos(1_000_000)), &first.waker());
     world.reactor.turn(Wait::Block);
     assert_eq!(world.reactor.now(), start + Duration::from_nanos(1_000_000));
     assert!(first.take() && !second.take());
@@ -140,7 +141,7 @@ fn paused_time_stands_while_tasks_are_ready() {
     let world = World::paused();
     let flag = Flag::new();
     let start = world.reactor.now();
-    world.reactor.arm(start + SECOND, &flag.waker());
+    world.reactor.arm(nanos(start + SECOND), &flag.waker());
     world.reactor.turn(Wait::Poll);
     assert!(!flag.take());
     assert_eq!(world.reactor.now(), start);
@@ -151,7 +152,7 @@ fn paused_time_stands_while_an_event_is_ready() {
     let world = World::paused();
     let (event, timer) = (Flag::new(), Flag::new());
     let start = world.reactor.now();
-    world.reactor.arm(start + SECOND, &timer.waker());
+    world.reactor.arm(nanos(start + SECOND), &timer.waker());
     world.script.events.lock().unwrap().push(event.waker());
     world.reactor.turn(Wait::Block);
     assert!(event.take() && !timer.take());
@@ -164,7 +165,7 @@ fn paused_time_stands_while_an_event_is_ready() {
 fn paused_time_stands_when_the_bell_was_rung() {
     let world = World::paused();
     let flag = Flag::new();
-    world.reactor.arm(world.reactor.now() + SECOND, &flag.waker());
+    world.reactor.arm(nanos(world.reactor.now() + SECOND), &flag.waker());
     world.handle().wake();
     world.reactor.turn(Wait::Block);
     assert!(!flag.take(), "who rang may have made a task ready");
@@ -177,7 +178,7 @@ fn paused_time_stands_while_a_blocking_call_is_out() {
     let world = World::paused();
     let flag = Flag::new();
     let (start, handle) = (world.reactor.now(), world.handle());
-    world.reactor.arm(start + SECOND, &flag.waker());
+    world.reactor.arm(nanos(start + SECOND), &flag.waker());
     handle.hold_time();
     handle.hold_time();
     handle.release_time();
@@ -209,7 +210,7 @@ fn resumed_time_runs_in_ticks_again() {
     let world = World::paused();
     let flag = Flag::new();
     let deadline = world.reactor.now() + Duration::from_millis(1);
-    world.reactor.arm(deadline, &flag.waker());
+    world.reactor.arm(nanos(deadline), &flag.waker());
     world.reactor.clock().resume().unwrap();
     while !flag.take() {
         world.reactor.turn(Wait::Block);
@@ -222,7 +223,7 @@ fn remote_requests_are_served_in_the_next_turn() {
     let world = World::paused();
     let (first, second) = (Flag::new(), Flag::new());
     let (handle, start) = (world.handle(), world.reactor.now());
-    let timer = handle.arm_timer(start + SECOND, first.waker()).unwrap();
+    let timer = handle.arm_timer(nanos(start + SECOND), first.waker()).unwrap();
     assert!(handle.take_rung(), "the owner may be asleep");
     assert!(timer.set_waker(&second.waker()));
     world.reactor.turn(Wait::Poll);
@@ -238,12 +239,12 @@ fn remote_cancel_before_and_after_it_is_served() {
     let world = World::paused();
     let flag = Flag::new();
     let (handle, deadline) = (world.handle(), world.reactor.now() + SECOND);
-    let early = handle.arm_timer(deadline, flag.waker()).unwrap();
+    let early = handle.arm_timer(nanos(deadline), flag.waker()).unwrap();
     assert!(early.cancel().waker.is_some());
     world.reactor.turn(Wait::Poll);
     assert_eq!(world.reactor.armed_timers(), 0, "what was cancelled is not armed");
 
-    let late = handle.arm_timer(deadline, flag.waker()).unwrap();
+    let late = handle.arm_timer(nanos(deadline), flag.waker()).unwrap();
     world.reactor.turn(Wait::Poll);
     assert_eq!(world.reactor.armed_timers(), 1);
     handle.cancel_timer(late.cancel().key.unwrap());
@@ -257,7 +258,7 @@ fn remote_cancel_before_and_after_it_is_served() {
 fn many_remote_cancels_ring() {
     let world = World::real();
     let (handle, deadline) = (world.handle(), world.reactor.now() + SECOND);
-    let keys: Vec<_> = (0..32).map(|_| world.reactor.arm(deadline, Waker::noop())).collect();
+    let keys: Vec<_> = (0..32).map(|_| world.reactor.arm(nanos(deadline), Waker::noop())).collect();
     keys[..31].iter().for_each(|&key| handle.cancel_timer(key));
     assert!(!handle.take_rung());
     handle.cancel_timer(keys[31]);
@@ -271,12 +272,12 @@ fn dropping_the_reactor_wakes_who_waits_and_refuses_the_rest() {
     let world = World::paused();
     let (armed, requested) = (Flag::new(), Flag::new());
     let (handle, deadline) = (world.handle(), world.reactor.now() + SECOND);
-    world.reactor.arm(deadline, &armed.waker());
-    let timer = handle.arm_timer(deadline, requested.waker());
+    world.reactor.arm(nanos(deadline), &armed.waker());
+    let timer = handle.arm_timer(nanos(deadline), requested.waker());
     assert!(timer.is_some() && Handle::find(handle.id()).is_some());
     drop(world);
     assert!(armed.take() && requested.take());
-    assert!(handle.arm_timer(deadline, armed.waker()).is_none());
+    assert!(handle.arm_timer(nanos(deadline), armed.waker()).is_none());
     assert!(Handle::find(handle.id()).is_none());
 }
 
@@ -291,12 +292,12 @@ fn a_waker_that_panics_does_not_keep_others_asleep() {
     let world = World::paused();
     let flag = Flag::new();
     let deadline = world.reactor.now() + SECOND;
-    world.reactor.arm(deadline, &Waker::from(Arc::new(Panics)));
-    world.reactor.arm(deadline, &flag.waker());
+    world.reactor.arm(nanos(deadline), &Waker::from(Arc::new(Panics)));
+    world.reactor.arm(nanos(deadline), &flag.waker());
     let turn = std::panic::AssertUnwindSafe(|| world.reactor.turn(Wait::Block));
     assert!(std::panic::catch_unwind(turn).is_err());
     assert!(flag.take());
-    world.reactor.arm(deadline, &flag.waker());
+    world.reactor.arm(nanos(deadline), &flag.waker());
     world.reactor.turn(Wait::Poll);
     assert!(flag.take(), "the next turn is a turn like others");
 }
@@ -306,7 +307,7 @@ fn buffers_of_a_burst_are_given_back() {
     let world = World::paused();
     let deadline = world.reactor.now() + SECOND;
     for _ in 0..100_000 {
-        world.reactor.arm(deadline, Waker::noop());
+        world.reactor.arm(nanos(deadline), Waker::noop());
     }
     world.reactor.turn(Wait::Block);
     let woken = world.reactor.woken.take();

@@ -47,8 +47,8 @@ pub(crate) enum Precision {
 /// Names an entry. No two entries of a wheel ever have equal keys, so one that is kept for too long does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
-    index: u32,
-    generation: u64,
+    pub(crate) index: u32,
+    pub(crate) generation: u64,
 }
 
 #[derive(Debug)]
@@ -90,10 +90,12 @@ struct Entry<T> {
 }
 
 impl<T> Wheel<T> {
-    pub(crate) fn new() -> Self {
+    /// A wheel to which nothing is due before `start`.
+    pub(crate) fn new(start: u64) -> Self {
+        let elapsed = start >> TICK_BITS;
         Self {
-            elapsed: 0,
-            expired_until: 0,
+            elapsed,
+            expired_until: elapsed << TICK_BITS,
             occupied: [0; LEVELS],
             unsorted: 0,
             slots: Box::new([Slot { first: NONE, last: NONE }; PLACES]),
