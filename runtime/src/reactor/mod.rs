@@ -52,6 +52,9 @@ const BURST: usize = 16;
 /// What the wait for a deadline is rounded up to within a burst: 262 µs since the clock began.
 const BURST_STEP: u64 = 1 << 18;
 
+/// No timer is due later than this.
+const NO_ALARM: u64 = u64::MAX;
+
 /// What a turn may do if there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -74,7 +77,9 @@ pub(crate) struct Reactor {
     goal: Cell<Option<u64>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
     busy: Cell<u32>,
-    /// The last blocking turn fired many timers.
+    /// When the driver's alarm goes off at the latest; [`NO_ALARM`] if that is not known.
+    alarm: Cell<u64>,
+    /// The last blocking turn in which timers were due fired many.
     burst: Cell<bool>,
     /// Kept for its capacity.
     woken: Cell<Vec<Waker>>,
@@ -102,6 +107,7 @@ impl Reactor {
             seen: Cell::new(now),
             goal: Cell::new(None),
             busy: Cell::new(0),
+            alarm: Cell::new(NO_ALARM),
             burst: Cell::new(false),
             woken: Cell::default(),
         }
@@ -222,20 +228,53 @@ impl Reactor {
     /// A turn while the clock runs.
     fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
         if how == Wait::Poll {
-            self.wait(Some(Duration::ZERO), woken);
+            self.wait(Wait::Poll, woken);
             self.fire(woken);
             return;
         }
-        // First of all the wheel learns the time, so that it can tell what comes next: it may not have been used for hours.
-        let late = self.fire(woken);
-        let timeout = if late > 0 { Some(Duration::ZERO) } else { self.time_to_deadline() };
-        self.wait(timeout, woken);
-        self.burst.set(late + self.fire(woken) >= BURST);
+        let late = self.prepare_alarm(woken);
+        // While the alarm is silent, nothing is due that was not due before: there is no need to look at the clock or the wheel.
+        let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, woken);
+        if late > 0 || went_off {
+            self.burst.set(late + self.fire(woken) >= BURST);
+        }
+    }
+
+    /// Sees to it that a wait ends when the next timer is due. Fires what is due already, and tells how many.
+    fn prepare_alarm(&self, woken: &mut Vec<Waker>) -> usize {
+        while let Some(next) = self.next_stop() {
+            // The alarm is set by the system's clock: if ours is another, it may have been moved meanwhile.
+            if self.alarm.get() <= next && self.clock.is_real() {
+                return 0;
+            }
+            let now = self.now_nanos();
+            if now < next {
+                self.driver.borrow_mut().set_alarm(Duration::from_nanos(next - now));
+                self.alarm.set(next);
+                return 0;
+            }
+            // This also has the wheel learn the time, if it was not used for long.
+            let late = self.fire(woken);
+            if late > 0 {
+                return late;
+            }
+        }
+        0
+    }
+
+    /// When the wheel has something to do next. An empty one gives memory back: nobody may come for long.
+    fn next_stop(&self) -> Option<u64> {
+        let mut wheel = self.wheel.borrow_mut();
+        let next = wheel.next_deadline(Precision::Tick);
+        if next.is_none() {
+            wheel.trim();
+        }
+        if self.burst.get() { next.map(burst_end) } else { next }
     }
 
     /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
     fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
-        self.wait(Some(Duration::ZERO), woken);
+        self.wait(Wait::Poll, woken);
         self.fire(woken);
         if !woken.is_empty() || self.handle.take_rung() {
             return;
@@ -245,7 +284,10 @@ impl Reactor {
         let deadline = if moves { self.wheel.borrow_mut().next_deadline(Precision::Exact) } else { None };
         match deadline.into_iter().chain(goal).min() {
             Some(next) => self.clock.advance_to(instant(next)),
-            None if how == Wait::Block => self.wait(None, woken),
+            None if how == Wait::Block => {
+                self.wheel.borrow_mut().trim();
+                self.wait(Wait::Block, woken);
+            }
             None => {}
         }
         self.fire(woken);
@@ -263,11 +305,16 @@ impl Reactor {
         self.handle.requests.serve(&mut self.wheel.borrow_mut(), &mut removed);
     }
 
-    fn wait(&self, timeout: Option<Duration>, woken: &mut Vec<Waker>) {
-        match self.driver.borrow_mut().wait(timeout, woken) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => panic!("the I/O driver cannot wait: {error}"),
-            _ => {}
+    /// Tells whether the alarm went off.
+    fn wait(&self, how: Wait, woken: &mut Vec<Waker>) -> bool {
+        let went_off = match self.driver.borrow_mut().wait(how, woken) {
+            Ok(went_off) => went_off,
+            Err(error) => panic!("the I/O driver cannot wait: {error}"),
+        };
+        if went_off {
+            self.alarm.set(NO_ALARM);
         }
+        went_off
     }
 
     /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
@@ -276,18 +323,10 @@ impl Reactor {
         let mut wheel = self.wheel.borrow_mut();
         if !wheel.is_empty() {
             wheel.advance(self.now_nanos(), self.precision(), woken);
-            wheel.trim();
         } else if self.goal.get().is_some() {
             self.now_nanos();
         }
         woken.len() - before
-    }
-
-    /// How long nothing is due, after `fire` found nothing. None: for ever.
-    fn time_to_deadline(&self) -> Option<Duration> {
-        let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
-        let next = if self.burst.get() { burst_end(next) } else { next };
-        Some(Duration::from_nanos(next.saturating_sub(self.seen.get())))
     }
 
     fn precision(&self) -> Precision {

@@ -32,8 +32,12 @@ impl World {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn waits(world: &World) -> Vec<Option<Duration>> {
+fn waits(world: &World) -> Vec<Wait> {
     std::mem::take(&mut *world.script.waits.lock().unwrap())
+}
+
+fn alarms(world: &World) -> Vec<Duration> {
+    std::mem::take(&mut *world.script.alarms.lock().unwrap())
 }
 
 #[test]
@@ -51,7 +55,8 @@ fn without_timers_a_blocking_turn_waits_for_the_bell_and_reads_no_clock() {
     world.handle().wake();
     world.reactor.turn(Wait::Block);
     world.reactor.turn(Wait::Poll);
-    assert_eq!(waits(&world), [None, Some(Duration::ZERO)]);
+    assert_eq!(waits(&world), [Wait::Block, Wait::Poll]);
+    assert_eq!(alarms(&world), []);
     assert_eq!(world.reactor.seen.get(), seen);
 }
 
@@ -66,7 +71,84 @@ fn a_blocking_turn_waits_until_the_deadline() {
     }
     assert!(world.reactor.has_seen(nanos(deadline)));
     assert_eq!(world.reactor.armed_timers(), 0);
-    assert!(waits(&world).iter().all(|wait| wait.is_some_and(|wait| wait <= Duration::from_micros(2_066))));
+    assert!(alarms(&world).iter().all(|&after| after <= Duration::from_micros(2_066)));
+}
+
+#[test]
+fn events_before_the_alarm_cost_no_look_at_the_clock() {
+    let world = World::real();
+    let now = world.reactor.now();
+    let key = world.reactor.arm(nanos(now + SECOND * 60), Waker::noop());
+    for round in 0..3 {
+        world.script.events.lock().unwrap().push(Flag::new().waker());
+        let seen = world.reactor.seen.get();
+        world.reactor.turn(Wait::Block);
+        assert_eq!(alarms(&world).len(), usize::from(round == 0));
+        assert_eq!(world.reactor.seen.get() == seen, round > 0);
+    }
+    // Neither a later timer nor none at all changes the alarm, an earlier one does.
+    world.reactor.arm(nanos(now + SECOND * 70), Waker::noop());
+    assert!(world.reactor.cancel(key).is_some());
+    world.script.events.lock().unwrap().push(Flag::new().waker());
+    world.reactor.turn(Wait::Block);
+    assert_eq!(alarms(&world), []);
+    world.reactor.arm(nanos(now + SECOND), Waker::noop());
+    world.script.events.lock().unwrap().push(Flag::new().waker());
+    world.reactor.turn(Wait::Block);
+    assert!(matches!(*alarms(&world), [after] if after <= SECOND));
+}
+
+#[test]
+fn an_alarm_for_a_cancelled_timer_does_no_harm() {
+    let world = World::real();
+    let flag = Flag::new();
+    let now = world.reactor.now();
+    let key = world.reactor.arm(nanos(now + Duration::from_millis(1)), Waker::noop());
+    world.script.events.lock().unwrap().push(Flag::new().waker());
+    world.reactor.turn(Wait::Block);
+    assert!(world.reactor.cancel(key).is_some());
+    let deadline = now + Duration::from_millis(2);
+    world.reactor.arm(nanos(deadline), &flag.waker());
+    while !flag.take() {
+        world.reactor.turn(Wait::Block);
+    }
+    assert!(world.reactor.now() >= deadline);
+}
+
+#[test]
+fn an_alarm_from_before_a_pause_is_not_trusted() {
+    let world = World::real();
+    let flag = Flag::new();
+    let now = world.reactor.now();
+    world.reactor.arm(nanos(now + SECOND * 60), &flag.waker());
+    world.script.events.lock().unwrap().push(Flag::new().waker());
+    world.reactor.turn(Wait::Block);
+    assert_eq!(alarms(&world).len(), 1);
+    let clock = world.reactor.clock();
+    clock.pause().unwrap();
+    clock.advance_to(now + SECOND * 60 - Duration::from_millis(1));
+    clock.resume().unwrap();
+    while !flag.take() {
+        world.reactor.turn(Wait::Block);
+    }
+    assert!(alarms(&world).iter().all(|&after| after < SECOND));
+}
+
+#[test]
+fn memory_of_a_burst_is_given_back_before_a_wait_without_timers() {
+    for world in [World::real(), World::paused()] {
+        let now = world.reactor.now();
+        for _ in 0..10_000 {
+            world.reactor.arm(nanos(now - SECOND), Waker::noop());
+        }
+        world.reactor.turn(Wait::Block);
+        assert_eq!(world.reactor.armed_timers(), 0);
+        assert!(world.reactor.wheel.borrow().capacity() >= 10_000, "the next burst may be near");
+        let handle = world.handle();
+        *world.script.meanwhile.lock().unwrap() = Some(Box::new(move || handle.wake()));
+        world.reactor.turn(Wait::Block);
+        assert_eq!(world.reactor.wheel.borrow().capacity(), 0);
+    }
 }
 
 #[test]
@@ -80,8 +162,9 @@ fn a_wheel_that_was_unused_for_long_waits_once() {
     world.handle().wake();
     world.reactor.turn(Wait::Block);
     assert!(!flag.take());
-    let waits = waits(&world);
-    assert!(waits.len() == 1 && waits[0] > Some(SECOND), "{waits:?}");
+    let alarms = alarms(&world);
+    assert!(alarms.len() == 1 && alarms[0] > SECOND, "{alarms:?}");
+    assert_eq!(waits(&world), [Wait::Block]);
 }
 
 #[test]
@@ -184,7 +267,7 @@ fn paused_time_stands_while_a_blocking_call_is_out() {
     handle.release_time();
     *world.script.meanwhile.lock().unwrap() = Some(Box::new(move || handle.release_time()));
     world.reactor.turn(Wait::Block);
-    assert_eq!(waits(&world), [Some(Duration::ZERO), None], "it waited for the release");
+    assert_eq!(waits(&world), [Wait::Poll, Wait::Block], "it waited for the release");
     assert!(!flag.take());
     assert_eq!(world.reactor.now(), start);
     world.reactor.turn(Wait::Block);
@@ -202,7 +285,7 @@ fn paused_without_timers_waits_for_the_bell() {
     let handle = world.handle();
     *world.script.meanwhile.lock().unwrap() = Some(Box::new(move || handle.wake()));
     world.reactor.turn(Wait::Block);
-    assert_eq!(waits(&world), [Some(Duration::ZERO), None]);
+    assert_eq!(waits(&world), [Wait::Poll, Wait::Block]);
 }
 
 #[test]

@@ -113,6 +113,11 @@ impl<T> Wheel<T> {
     }
 
     #[cfg(all(test, not(loom)))]
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -215,12 +220,18 @@ impl<T> Wheel<T> {
     }
 
     /// Gives memory back after a burst, if the wheel is empty.
+    #[inline]
     pub(crate) fn trim(&mut self) {
         if self.is_empty() && self.entries.capacity() > RETAINED {
-            self.entries = Vec::new();
-            self.vacant = NONE;
-            self.sorting = Vec::new();
+            self.drop_memory();
         }
+    }
+
+    #[cold]
+    fn drop_memory(&mut self) {
+        self.entries = Vec::new();
+        self.vacant = NONE;
+        self.sorting = Vec::new();
     }
 
     /// The first occupied slot: level, slot and the tick at which it starts.
@@ -247,11 +258,32 @@ impl<T> Wheel<T> {
 
     /// Takes all out of a slot of level 0.
     fn expire_all(&mut self, slot: usize, expired: &mut Vec<T>) {
+        if self.unsorted & 1 << slot == 0 {
+            return self.expire_list(slot, expired);
+        }
         let mut order = self.unlink_all(slot);
         for (_, index) in order.drain(..) {
             expired.extend(self.free(index));
         }
         self.sorting = order;
+    }
+
+    /// The same if they lie in the order of deadlines: the list becomes a part of the list of free entries, as it is.
+    fn expire_list(&mut self, slot: usize, expired: &mut Vec<T>) {
+        let list = mem::replace(&mut self.slots[slot], Slot { first: NONE, last: NONE });
+        self.occupied[0] &= !(1 << slot);
+        let mut index = list.first;
+        while let Some(entry) = self.entries.get_mut(index as usize) {
+            index = entry.next;
+            entry.stamp = 0;
+            if let Some(value) = entry.value.take() {
+                expired.push(value);
+            }
+            self.len -= 1;
+        }
+        if let Some(last) = self.entries.get_mut(list.last as usize) {
+            last.next = mem::replace(&mut self.vacant, list.first);
+        }
     }
 
     /// Takes what is due until `due` out of a slot of level 0. Tells whether that was all.
