@@ -49,8 +49,14 @@ const BUSY_TURNS: u32 = 16;
 /// costs more than firing.
 const BURST: usize = 16;
 
-/// What the wait for a deadline is rounded up to within a burst: 262 µs since the clock began.
+/// What the wait for a deadline is rounded up to within a burst: multiples of 262 µs.
 const BURST_STEP: u64 = 1 << 18;
+
+/// So many make a large burst, which takes longer to serve than it has to wait.
+const LARGE_BURST: usize = 128;
+
+/// The same within a large burst: 524 µs.
+const LARGE_BURST_STEP: u64 = 1 << 19;
 
 /// No timer is due later than this.
 const NO_ALARM: u64 = u64::MAX;
@@ -79,8 +85,8 @@ pub(crate) struct Reactor {
     busy: Cell<u32>,
     /// When the driver's alarm goes off at the latest; [`NO_ALARM`] if that is not known.
     alarm: Cell<u64>,
-    /// The last blocking turn in which timers were due fired many.
-    burst: Cell<bool>,
+    /// What deadlines are rounded up to, as the last blocking turn found many timers due or not.
+    step: Cell<u64>,
     /// Kept for its capacity.
     woken: Cell<Vec<Waker>>,
 }
@@ -108,7 +114,7 @@ impl Reactor {
             goal: Cell::new(None),
             busy: Cell::new(0),
             alarm: Cell::new(NO_ALARM),
-            burst: Cell::new(false),
+            step: Cell::new(1),
             woken: Cell::default(),
         }
     }
@@ -236,7 +242,7 @@ impl Reactor {
         // While the alarm is silent, nothing is due that was not due before: there is no need to look at the clock or the wheel.
         let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, woken);
         if late > 0 || went_off {
-            self.burst.set(late + self.fire(woken) >= BURST);
+            self.step.set(burst_step(late + self.fire(woken)));
         }
     }
 
@@ -269,7 +275,7 @@ impl Reactor {
         if next.is_none() {
             wheel.trim();
         }
-        if self.burst.get() { next.map(burst_end) } else { next }
+        next.map(|next| next.checked_next_multiple_of(self.step.get()).unwrap_or(next))
     }
 
     /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
@@ -345,9 +351,13 @@ impl Drop for Reactor {
     }
 }
 
-/// When a burst that goes on at `next` is served.
-fn burst_end(next: u64) -> u64 {
-    next.checked_next_multiple_of(BURST_STEP).unwrap_or(next)
+/// What deadlines are rounded up to after so many timers have fired together.
+fn burst_step(fired: usize) -> u64 {
+    match fired {
+        ..BURST => 1,
+        BURST..LARGE_BURST => BURST_STEP,
+        LARGE_BURST.. => LARGE_BURST_STEP,
+    }
 }
 
 /// Wakes all, even if one of the wakers panics.

@@ -181,26 +181,36 @@ fn a_deadline_in_the_past_fires_in_the_next_turn() {
 fn a_burst_is_served_in_larger_steps_until_it_is_over() {
     let world = World::real();
     let now = world.reactor.now();
-    for _ in 0..super::BURST {
-        world.reactor.arm(nanos(now - SECOND), Waker::noop());
-    }
-    assert!(!world.reactor.burst.get());
-    world.reactor.turn(Wait::Block);
-    assert!(world.reactor.burst.get());
+    let fire = |count| {
+        for _ in 0..count {
+            world.reactor.arm(nanos(now - SECOND), Waker::noop());
+        }
+        world.reactor.turn(Wait::Block);
+        world.reactor.step.get()
+    };
+    assert_eq!(fire(super::BURST - 1), 1);
+    assert_eq!(fire(super::BURST), super::BURST_STEP);
+    assert_eq!(fire(super::LARGE_BURST), super::LARGE_BURST_STEP);
     world.reactor.turn(Wait::Poll);
-    assert!(world.reactor.burst.get(), "a turn that does not wait says nothing");
-    world.reactor.arm(nanos(now - SECOND), Waker::noop());
-    world.reactor.turn(Wait::Block);
-    assert!(!world.reactor.burst.get());
+    assert_eq!(world.reactor.step.get(), super::LARGE_BURST_STEP, "a turn that does not wait says nothing");
+    assert_eq!(fire(1), 1);
 }
 
 #[test]
 fn the_steps_of_a_burst_never_end_before_the_deadline() {
-    let step = super::BURST_STEP;
-    for next in [0, 1, step - 1, step, step + 1, 1 << 60, u64::MAX] {
-        let end = super::burst_end(next);
-        assert!(end >= next && end - next < step);
-        assert!(end.is_multiple_of(step) || next == u64::MAX);
+    let world = World::real();
+    for step in [1, super::BURST_STEP, super::LARGE_BURST_STEP] {
+        world.reactor.step.set(step);
+        for ahead in [1, step - 1, step, step + 1, 3 * step + 7, 1 << 60, u64::MAX >> 2] {
+            let deadline = world.reactor.now_nanos() + ahead;
+            let key = world.reactor.arm(deadline, Waker::noop());
+            let exact = world.reactor.wheel.borrow_mut().next_deadline(super::Precision::Tick).unwrap();
+            let stop = world.reactor.next_stop().unwrap();
+            assert!(stop >= exact && stop - exact < step && stop.is_multiple_of(step));
+            assert!(world.reactor.cancel(key).is_some());
+        }
+        world.reactor.arm(u64::MAX, Waker::noop());
+        assert!(world.reactor.next_stop().is_some());
     }
 }
 

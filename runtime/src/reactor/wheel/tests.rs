@@ -275,6 +275,23 @@ fn memory_of_a_burst_is_given_back() {
 }
 
 #[test]
+fn places_are_used_again_in_the_order_of_time() {
+    let mut wheel = Wheel::new(0);
+    let insert = |wheel: &mut Wheel<u64>, tick: u64| wheel.insert(tick * TICK, tick).index;
+    assert_eq!([1, 2, 3, 4, 100].map(|tick| insert(&mut wheel, tick)), [0, 1, 2, 3, 4]);
+    assert_eq!(advance(&mut wheel, 4 * TICK, Precision::Tick), [1, 2, 3, 4]);
+    assert_eq!([5, 6, 7].map(|tick| insert(&mut wheel, tick)), [0, 1, 2]);
+    let key = wheel.insert(8 * TICK, 8);
+    assert_eq!(key.index, 3);
+    assert_eq!(advance(&mut wheel, 5 * TICK, Precision::Exact), [5]);
+    wheel.remove(key);
+    assert_eq!([9, 10, 11].map(|tick| insert(&mut wheel, tick)), [3, 0, 5], "what was removed is used again first");
+    advance(&mut wheel, 100 * TICK, Precision::Tick);
+    assert!(wheel.is_empty());
+    assert_eq!([101, 102, 103].map(|tick| insert(&mut wheel, tick)), [0, 1, 2], "from the start when all are free");
+}
+
+#[test]
 fn clear_takes_all_and_leaves_a_usable_wheel() {
     let mut wheel = Wheel::new(0);
     let key = wheel.insert(1, 1);
