@@ -1,4 +1,56 @@
-//! An async runtime with Twisted's `Deferred` and `Protocol` as first-class citizens.
+//! An async runtime: tasks, timers, TCP, signals and blocking calls on one thread.
+//!
+//! ```
+//! use rt::time::{Duration, sleep, timeout};
+//!
+//! #[rt::main]
+//! async fn main() {
+//!     let slow = rt::spawn(async {
+//!         sleep(Duration::from_millis(2)).await;
+//!         "done"
+//!     });
+//!     let answer = timeout(Duration::from_secs(5), slow).await;
+//!     assert_eq!(answer.unwrap().unwrap(), "done");
+//! }
+//! ```
+//!
+//! # Where to begin
+//!
+//! 1. [`macro@main`] or [`block_on`] starts a runtime, [`spawn`] starts a task beside the one that runs, [`select!`] and [`join!`] wait
+//!    for several things. [`task`] has what a task can do about itself and others.
+//! 2. [`time`]: sleeping, timeouts, intervals, and a clock that tests can stop.
+//! 3. [`net`]: TCP. The methods that read and write are those of `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
+//! 4. [`io`] and [`signal`]: standard input, Ctrl-C, and descriptors of your own.
+//! 5. [`runtime`]: a runtime to one's measure, handles for other threads, shutdown. [`spawn_blocking`] for what blocks.
+//!
+//! Twisted's Deferred and Protocol come next and are not there yet.
+//!
+//! # For who knows tokio
+//!
+//! What exists has the same name, arguments and meaning, unless its documentation says otherwise.
+//!
+//! | tokio | rt |
+//! |---|---|
+//! | `#[tokio::main]`, `#[tokio::test]` | `#[rt::main]`, `#[rt::test]`, with `flavor = "current_thread"` alone |
+//! | `tokio::spawn`, `task::spawn_blocking` | `rt::spawn`, `rt::spawn_blocking` |
+//! | `task::spawn_local` within a `LocalSet` | `rt::spawn_local` on any thread that drives a runtime |
+//! | `task::{JoinHandle, JoinError, AbortHandle, JoinSet, Id, yield_now}` | `rt::task`, the same names |
+//! | `task::coop::{consume_budget, unconstrained}` | `rt::task::{consume_budget, unconstrained}` |
+//! | `tokio::{select!, join!, try_join!, task_local!}` | `rt::{select!, join!, try_join!, task_local!}` |
+//! | `runtime::Builder::new_current_thread().enable_all()` | `rt::runtime::Builder::new_current_thread()`: nothing to enable |
+//! | `runtime::{Runtime, Handle, EnterGuard}` | `rt::runtime`, the same names |
+//! | `tokio::time` | `rt::time`, the same names, and `call_later` |
+//! | `net::{TcpListener, TcpStream, TcpSocket, lookup_host}` | `rt::net`, the same names |
+//! | `tokio::io::{AsyncReadExt, AsyncWriteExt, copy, BufReader}` | `futures_util::io`, the same names |
+//! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
+//! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
+//! | `tokio::signal` | `rt::signal`, the same names |
+//! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock (the page `docs/channels.md`) |
+//! | the multi-thread flavor, `block_in_place`, `fs`, `process`, UDP, Unix sockets | not there |
+//!
+//! # Features
+//!
+//! `macros` (`#[rt::main]`, `#[rt::test]`) and `net` ([`net`]), both on by default.
 
 #[cfg(feature = "macros")]
 pub use rt_macros::{main, test};
@@ -14,16 +66,29 @@ pub use rt_runtime::runtime::{Builder, Handle, Runtime};
 pub use rt_runtime::signal;
 pub use rt_runtime::time;
 
-/// Tasks: what [`spawn`] gives back, and what a task can do about itself.
 pub mod task {
+    //! Tasks: what [`spawn`](crate::spawn()) gives back, and what a task can do about itself.
+    //!
+    //! - To wait for a task or to stop it: [`JoinHandle`], [`AbortHandle`]; for many: [`JoinSet`]; what may go wrong: [`JoinError`].
+    //! - To let others run: [`yield_now`], [`consume_budget`]; to be exempt from giving way: [`unconstrained`].
+    //! - Who runs: [`id()`], [`try_id`].
+    //! - What [`task_local!`](crate::task_local) declares: [`LocalKey`].
+
     pub use rt_runtime::{
-        AbortHandle, AccessError, Id, JoinError, JoinHandle, LocalKey, TaskLocalFuture, Unconstrained, consume_budget,
-        id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
+        AbortHandle, AccessError, Id, JoinError, JoinHandle, JoinSet, LocalKey, TaskLocalFuture, Unconstrained,
+        consume_budget, id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
     };
 }
 
-/// Readiness of what the runtime does not know: descriptors and I/O objects of your own.
 pub mod io {
+    //! Standard input, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
+    //!
+    //! - [`stdin`] reads lines and bytes without holding up exit.
+    //! - [`Source`] makes any `mio::event::Source` awaitable, `unix::AsyncFd` any descriptor that the system polls.
+    //! - [`Interest`] is what one waits for, [`Ready`] what is the case.
+    //!
+    //! The traits for reading and writing are futures-io's: import `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
+
     pub use rt_runtime::stdio::{Stdin, stdin};
     pub use rt_runtime::{Interest, Ready, Source};
 
@@ -35,4 +100,15 @@ pub mod io {
 }
 
 #[cfg(feature = "net")]
+#[doc(inline)]
 pub use rt_net as net;
+
+/// The examples of the pages, compiled and run with those of the documentation.
+#[cfg(doctest)]
+mod pages {
+    #[cfg(all(feature = "macros", feature = "net"))]
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/channels.md")]
+    mod channels {}
+}

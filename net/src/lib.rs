@@ -1,4 +1,13 @@
-//! Awaitable streams of `rt`: TCP and the names it connects to.
+//! TCP, awaited.
+//!
+//! - [`TcpListener`] takes connections, [`TcpStream`] makes one; [`TcpSocket`] is for options before there is either.
+//! - [`TcpStream::split`] and [`TcpStream::into_split`] give halves for reading and for writing.
+//! - [`ToSocketAddrs`] is what one can connect and bind to: addresses and names. [`lookup_host`] resolves a name.
+//!
+//! Streams read and write through futures' `AsyncRead` and `AsyncWrite`: import
+//! `futures_util::io::{AsyncReadExt, AsyncWriteExt}` for the methods.
+//!
+//! Counterpart: `tokio::net`.
 
 mod addr;
 mod tcp;

@@ -112,7 +112,7 @@ impl Handle {
     }
 
     /// Spawns `future` onto this runtime. On the current-thread flavor it makes progress only while some thread is in
-    /// [`Runtime::block_on`](super::Runtime::block_on).
+    /// [`Runtime::block_on`](crate::runtime::Runtime::block_on).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -174,7 +174,7 @@ impl Handle {
     ///
     /// Nothing but `future` runs on this thread, so a caller that holds a lock cannot meet a task that wants it. On the
     /// current-thread flavor tasks, sockets and timers need some other thread in
-    /// [`Runtime::block_on`](super::Runtime::block_on); without one this waits for ever.
+    /// [`Runtime::block_on`](crate::runtime::Runtime::block_on); without one this waits for ever.
     ///
     /// # Panics
     ///
@@ -225,6 +225,12 @@ impl fmt::Debug for Handle {
 }
 
 /// Leaves the runtime when it is dropped; from [`Handle::enter`].
+///
+/// Counterpart: `tokio::runtime::EnterGuard`.
+///
+/// # Panics
+///
+/// Dropping it panics if a guard that was made later on this thread is still there.
 #[must_use = "the runtime is left when the guard is dropped, so keep it: `let _entered = handle.enter();`"]
 #[derive(Debug)]
 pub struct EnterGuard<'a> {
@@ -247,6 +253,13 @@ impl Drop for EnterGuard<'_> {
 }
 
 /// This thread is in no runtime; from [`Handle::try_current`].
+///
+/// Counterpart: `tokio::runtime::TryCurrentError`.
+///
+/// ```
+/// let error = rt::runtime::Handle::try_current().unwrap_err();
+/// assert!(error.to_string().starts_with("there is no rt runtime on this thread"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryCurrentError(());
 

@@ -12,6 +12,7 @@ mod coop;
 mod reactor;
 mod executor;
 mod handle;
+mod join_set;
 mod context;
 
 pub mod runtime;
@@ -29,6 +30,7 @@ pub mod stdio;
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
 pub use coop::{Unconstrained, consume_budget, unconstrained};
+pub use join_set::JoinSet;
 #[doc(hidden)]
 pub use macros::__private;
 pub use reactor::ready::{Interest, Ready};

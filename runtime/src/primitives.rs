@@ -21,6 +21,24 @@ mod imp {
     }
     pub(crate) use thread_local_pointer;
 
+    impl super::LoadToExchange for atomic::AtomicIsize {
+        type Value = isize;
+
+        #[inline(always)]
+        fn load_to_exchange(&self, order: atomic::Ordering) -> isize {
+            self.load(order)
+        }
+    }
+
+    impl<T> super::LoadToExchange for atomic::AtomicPtr<T> {
+        type Value = *mut T;
+
+        #[inline(always)]
+        fn load_to_exchange(&self, order: atomic::Ordering) -> *mut T {
+            self.load(order)
+        }
+    }
+
     /// The global allocator.
     pub(crate) mod alloc {
         pub(crate) use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -98,6 +116,23 @@ mod imp {
     }
     pub(crate) use thread_local_pointer;
 
+    impl super::LoadToExchange for atomic::AtomicIsize {
+        type Value = isize;
+
+        fn load_to_exchange(&self, order: atomic::Ordering) -> isize {
+            self.compare_exchange(0, 0, order, order).unwrap_or_else(|value| value)
+        }
+    }
+
+    impl<T> super::LoadToExchange for atomic::AtomicPtr<T> {
+        type Value = *mut T;
+
+        fn load_to_exchange(&self, order: atomic::Ordering) -> *mut T {
+            let null = std::ptr::null_mut();
+            self.compare_exchange(null, null, order, order).unwrap_or_else(|value| value)
+        }
+    }
+
     /// The global allocator under loom's eyes: it reports what a model leaks.
     pub(crate) mod alloc {
         pub(crate) use loom::alloc::{Layout, alloc, dealloc};
@@ -153,6 +188,17 @@ mod imp {
             self.0.notify_all();
         }
     }
+}
+
+/// The load that a compare-exchange begins with.
+///
+/// loom remembers one access of each atomic, so a thread that loads before it writes hides from loom that another has loaded
+/// before, and the executions in which the other loads later are not explored. In a model this is an exchange that changes
+/// nothing.
+pub(crate) trait LoadToExchange {
+    type Value;
+
+    fn load_to_exchange(&self, order: imp::atomic::Ordering) -> Self::Value;
 }
 
 pub(crate) use imp::*;

@@ -69,7 +69,11 @@ pub fn ctrl_c() -> CtrlC {
     CtrlC { listener: Some(listener) }
 }
 
-/// The future that [`ctrl_c`] returns.
+/// The future that [`ctrl_c`] returns; ready once.
+///
+/// # Panics
+///
+/// When polled after it has completed.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct CtrlC {

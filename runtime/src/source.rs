@@ -19,6 +19,27 @@ use std::task::{Context, Poll, ready};
 /// The `poll_*` methods remember one waker per direction, that of the last call; the `async` ones remember all their callers.
 ///
 /// Counterpart: tokio's internal `PollEvented`; for descriptors that mio does not know see [`AsyncFd`](crate::AsyncFd).
+///
+/// # Examples
+///
+/// A datagram, through mio's UDP socket:
+///
+/// ```
+/// use rt::io::{Interest, Source};
+///
+/// # fn main() -> std::io::Result<()> {
+/// # rt::block_on(async {
+/// let socket = Source::new(mio::net::UdpSocket::bind("127.0.0.1:0".parse().unwrap())?)?;
+/// let address = socket.get_ref().local_addr()?;
+/// socket.async_io(Interest::WRITABLE, |io| io.send_to(b"ping", address)).await?;
+///
+/// let mut datagram = [0; 16];
+/// let (length, _from) = socket.async_io(Interest::READABLE, |io| io.recv_from(&mut datagram)).await?;
+/// assert_eq!(&datagram[..length], b"ping");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub struct Source<T: mio::event::Source> {
     /// `None` only after [`into_inner`](Source::into_inner).
     io: Option<T>,
@@ -155,6 +176,10 @@ impl<T: mio::event::Source> Source<T> {
 
     /// [`poll_read_io`](Source::poll_read_io) for byte streams: `operation` read into `room` bytes. Fewer bytes than that mean that
     /// the stream is drained, so the next read waits without asking the system first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`poll_read_io`](Source::poll_read_io).
     #[inline]
     pub fn poll_read_bytes(
         &self,
@@ -167,6 +192,10 @@ impl<T: mio::event::Source> Source<T> {
 
     /// [`poll_write_io`](Source::poll_write_io) for byte streams: `operation` wrote from `offered` bytes. Fewer bytes than that mean
     /// that the stream is full, so the next write waits without asking the system first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`poll_write_io`](Source::poll_write_io).
     #[inline]
     pub fn poll_write_bytes(
         &self,

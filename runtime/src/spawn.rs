@@ -42,14 +42,19 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    context::with_worker(|worker| {
+    let spawned = context::with_worker(|worker| {
         let worker = worker.filter(|_| !context::has_entered());
         let future = Unborn::new(future, worker.map(Worker::pool));
         match worker {
-            Some(worker) => worker.spawn(future, spawned_at),
-            None => Handle::spawn_entered(future, spawned_at),
+            Some(worker) => Ok(worker.spawn(future, spawned_at)),
+            None => Err(future),
         }
-    })
+    });
+    match spawned {
+        Ok(handle) => handle,
+        // Not in the closure, which does not know the caller that a panic is to name.
+        Err(future) => Handle::spawn_entered(future, spawned_at),
+    }
 }
 
 /// Starts `future`, which need not be `Send`, as a task of this thread.
@@ -181,15 +186,27 @@ pub async fn yield_now() {
 
 /// The id of the task that runs now.
 ///
+/// Counterpart: `tokio::task::id`.
+///
 /// # Panics
 ///
 /// Outside of a task: also in the future of `block_on`, and in a blocking call.
+///
+/// ```
+/// # rt::block_on(async {
+/// let task = rt::spawn(async { rt::task::id() });
+/// let known = task.id();
+/// assert_eq!(task.await.unwrap(), known);
+/// # });
+/// ```
 #[track_caller]
 pub fn id() -> Id {
     try_id().expect("there is no task here: `rt::task::id` is for the inside of what was spawned")
 }
 
 /// The id of the task that runs now; `None` outside of a task.
+///
+/// Counterpart: `tokio::task::try_id`.
 ///
 /// ```
 /// assert_eq!(rt::task::try_id(), None);

@@ -72,6 +72,8 @@ pub fn stdin() -> Stdin {
 /// Reads standard input; made by [`stdin`].
 ///
 /// It gives lines, and bytes through [`AsyncRead`] of futures-io, in any mixture. It is not bound to a runtime.
+///
+/// Counterpart: `tokio::io::Stdin` within a `BufReader`.
 pub struct Stdin {
     input: Arc<Input>,
     /// Its place among those who wait.
@@ -116,6 +118,10 @@ impl Stdin {
 
     /// As [`next_line`](Self::next_line), for futures written by hand. When it is pending, the waker of the last call
     /// is woken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_line`](Self::next_line).
     pub fn poll_next_line(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
         ready!(crate::coop::poll_proceed(cx));
         let limit = self.max_line_length;

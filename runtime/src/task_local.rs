@@ -263,6 +263,17 @@ impl<T: fmt::Debug, F> fmt::Debug for TaskLocalFuture<T, F> {
 /// No scope around the running code has set the key.
 ///
 /// Returned by [`LocalKey::try_with`].
+///
+/// Counterpart: `std::thread::AccessError`.
+///
+/// ```
+/// rt::task_local! {
+///     static USER: &'static str;
+/// }
+///
+/// assert!(USER.try_with(|user| user.len()).is_err());
+/// assert_eq!(USER.sync_scope("betty", || USER.try_with(|user| user.len())), Ok(5));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AccessError {
     _private: (),

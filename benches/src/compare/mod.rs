@@ -13,6 +13,7 @@ mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use machine::{Machine, Others};
 
@@ -78,6 +79,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     let program = std::env::current_exe().map_err(|error| format!("this program's path: {error}"))?;
     let machine = Machine::look();
+    print!("{}", table::head(&machine));
     let mut absent: Vec<(String, String)> = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
     for group in wanted.chunk_by(|one, other| one.scenario.name == other.scenario.name) {
@@ -90,10 +92,11 @@ pub fn run(options: &Options) -> Result<(), String> {
         }
         let row = measure(options, &program, &able, &mut absent);
         if !row.cells.is_empty() {
+            print!("{}", table::row(&row));
             rows.push(row);
         }
     }
-    print!("{}", table::render(&machine, &rows, &absent));
+    print!("{}", table::foot(&absent));
     let beside = program.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("compare");
     let json = options.json.clone().unwrap_or_else(|| beside.join("results.json"));
     let svg = options.svg.clone().unwrap_or_else(|| beside.join("results.svg"));
@@ -164,10 +167,13 @@ impl Cell {
     }
 }
 
+/// A case whose sample took longer than this does a tenth of the work from then on.
+const LONGEST_SAMPLE: Duration = Duration::from_secs(1);
+
 fn measure(options: &Options, program: &Path, cases: &[Case], absent: &mut Vec<(String, String)>) -> Row {
     let scenario = cases.first().map_or(&scenario::spawn::JOIN, |case| case.scenario);
     let rounds = options.rounds(scenario);
-    let batches = options.batches(scenario);
+    let mut batches = vec![options.batches(scenario); cases.len()];
     let mut cells: Vec<Cell> =
         cases.iter().map(|case| Cell { subject: case.subject, figures: Vec::new(), walls: Vec::new() }).collect();
     let mut failed = vec![false; cases.len()];
@@ -179,8 +185,12 @@ fn measure(options: &Options, program: &Path, cases: &[Case], absent: &mut Vec<(
             if failed[index] {
                 continue;
             }
-            match sample(program, &cases[index], batches) {
+            match sample(program, &cases[index], batches[index]) {
                 Ok(sample) => {
+                    // Who takes a hundred times as long as the others does less, or all would wait for it.
+                    if matches!(cases[index].work, Work::Measure(_)) && sample.wall > LONGEST_SAMPLE {
+                        batches[index] = (batches[index] / 10).max(1);
+                    }
                     cells[index].figures.push(sample.figure());
                     cells[index].walls.push(sample.wall_per_op());
                 }

@@ -1,34 +1,43 @@
-//! The table.
+//! The table, in parts, so that each scenario is printed when it has been measured.
 
 use std::fmt::Write;
 
 use super::{Cell, Machine, Row, floor};
 use crate::scenario::{OURS, Unit};
 
-/// One table of all scenarios: what and how fast it should be on the left, a line per subject on the right.
-pub(super) fn render(machine: &Machine, rows: &[Row], absent: &[(String, String)]) -> String {
-    let mut text = String::new();
+/// Width of the left part.
+const LEFT: usize = 46;
+
+/// The machine and the head of the columns: what and how fast it should be on the left, a line per subject on the right.
+pub(super) fn head(machine: &Machine) -> String {
     let Machine { processor, processors, kernel, load_before } = machine;
-    let _ = writeln!(text, "\n{processors} x {processor}, Linux {kernel}, load before: {load_before}");
+    let mut text = format!("\n{processors} x {processor}, Linux {kernel}, load before: {load_before}\n");
     if cfg!(debug_assertions) {
         text.push_str("THIS IS A DEBUG BUILD: the figures mean nothing.\n");
     }
-    let head = ["subject", "median", "wall", "spread", "of rt", "of floor"];
-    let [subject, median, wall, spread, of_rt, of_floor] = head;
-    let head = format!("{:46} {subject:13} {median:>10} {wall:>10} {spread:>7} {of_rt:>8} {of_floor:>8}", "scenario");
-    let rule = "-".repeat(head.len());
-    let _ = writeln!(text, "{head}");
-    for row in rows {
-        let _ = writeln!(text, "{rule}");
-        let left = left(row);
-        let right: Vec<String> = row.cells.iter().map(|cell| right(row, cell)).collect();
-        for line in 0..left.len().max(right.len()) {
-            let (left, right) = (left.get(line), right.get(line));
-            let (left, right) = (left.map_or("", String::as_str), right.map_or("", String::as_str));
-            let _ = writeln!(text, "{}", format!("{left:46} {right}").trim_end());
-        }
+    let names = ["subject", "median", "wall", "spread", "of rt", "of floor"];
+    let [subject, median, wall, spread, of_rt, of_floor] = names;
+    let names = format!("{subject:13} {median:>10} {wall:>10} {spread:>7} {of_rt:>8} {of_floor:>8}");
+    let _ = writeln!(text, "{:LEFT$} {names}", "scenario");
+    text
+}
+
+/// The lines of a scenario, under a rule.
+pub(super) fn row(row: &Row) -> String {
+    let mut text = rule();
+    let left = left(row);
+    let right: Vec<String> = row.cells.iter().map(|cell| right(row, cell)).collect();
+    for line in 0..left.len().max(right.len()) {
+        let (left, right) = (left.get(line), right.get(line));
+        let (left, right) = (left.map_or("", String::as_str), right.map_or("", String::as_str));
+        let _ = writeln!(text, "{}", format!("{left:LEFT$} {right}").trim_end());
     }
-    let _ = writeln!(text, "{rule}");
+    text
+}
+
+/// What the columns mean, and what is not in them.
+pub(super) fn foot(absent: &[(String, String)]) -> String {
+    let mut text = rule();
     text.push_str(
         "median, wall: per operation. spread: inter-quartile range of the median. of rt, of floor: how many times\n",
     );
@@ -57,6 +66,10 @@ pub(super) fn word(met: Option<bool>) -> &'static str {
         Some(false) => "MISSED",
         None => "not measured",
     }
+}
+
+fn rule() -> String {
+    "-".repeat(LEFT + 62) + "\n"
 }
 
 fn left(row: &Row) -> Vec<String> {

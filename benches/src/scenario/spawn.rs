@@ -44,7 +44,7 @@ pub static REMOTE: Scenario = Scenario {
 
 /// The same on two processors, which costs all of them the way of the cache lines, and a hypervisor's interrupts.
 pub static REMOTE_APART: Scenario =
-    Scenario { name: "spawn-remote-apart", title: "the same, thread on another processor", ..REMOTE };
+    Scenario { name: "spawn-remote-apart", title: "spawn from a thread on another processor", ..REMOTE };
 
 /// What every subject does.
 pub fn cases<S: Subject>() -> Vec<Case> {

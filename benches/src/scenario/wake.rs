@@ -56,7 +56,7 @@ pub static THREAD: Scenario = Scenario {
 /// The same on two processors: most of it is the kernel waking a processor that sleeps.
 pub static THREAD_APART: Scenario = Scenario {
     name: "wake-thread-apart",
-    title: "the same, thread on another processor",
+    title: "thread and task ping-pong, two processors",
     batches: 1_000,
     targets: &[Target::Share(FLOOR, 1.)],
     ..Scenario::DEFAULT

@@ -261,6 +261,8 @@ mod unix {
 }
 
 /// The stream of [`TcpListener::incoming`].
+///
+/// Counterpart: `tokio_stream::wrappers::TcpListenerStream`, which owns its listener.
 #[must_use = "streams do nothing unless polled"]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,

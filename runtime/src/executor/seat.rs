@@ -2,6 +2,7 @@
 //! is dropped on it, at the latest when the thread exits.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::handle::{Handle, Shared};
@@ -15,7 +16,7 @@ thread_local! {
 /// One thread's local tasks in one runtime.
 struct Seat {
     runtime: Arc<Shared>,
-    home: Box<Home>,
+    home: Rc<Home>,
 }
 
 /// Calls `f` with this thread's seat in `runtime`.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +24,8 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     /// Tasks that run before requests of other threads, events and deadlines are looked at, if there are so many.
     event_interval: u32,
+    /// How many of those are left; kept from one `block_on` to the next, so that many short ones starve nothing.
+    until_turn: Cell<u32>,
     /// The future of `block_on` was woken.
     root_woken: Cell<bool>,
     next_id: Cell<Id>,
@@ -30,13 +33,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(home: Box<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+    pub(crate) fn new(home: Rc<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
         let id = Id::block(ID_BLOCK);
         Self {
             core: Core::new(home),
             reactor,
             shared,
             event_interval,
+            until_turn: Cell::new(event_interval),
             root_woken: Cell::new(false),
             next_id: Cell::new(id),
             end_of_ids: Cell::new(id.plus(ID_BLOCK)),
@@ -101,10 +105,13 @@ impl Worker {
     }
 
     /// Drives everything until `future` is ready.
-    #[track_caller]
-    pub(crate) fn block_on<F: Future>(&self, seat: &Home, future: F) -> F::Output {
-        let root = Location::caller();
-        self.drive(|| self.core.with_seat(seat, || self.run_until(future, root)))
+    pub(crate) fn block_on<F: Future>(
+        &self,
+        seat: &Home,
+        future: F,
+        called_at: &'static Location<'static>,
+    ) -> F::Output {
+        self.drive(|| self.core.with_seat(seat, || self.run_until(future, called_at)))
     }
 
     /// Calls `f` while this thread drives the worker.
@@ -112,36 +119,35 @@ impl Worker {
         context::driving(self, || self.core.drive(f))
     }
 
-    fn run_until<F: Future>(&self, future: F, root: &'static Location<'static>) -> F::Output {
+    fn run_until<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
         let mut future = pin!(future);
-        let (waker, _root) = self.root(root);
+        let (waker, _root) = self.root(called_at);
         let mut cx = Context::from_waker(&waker);
-        let mut until_turn = self.event_interval;
+        let mut until_turn = self.until_turn.get();
+        // What was spawned or woken while nobody drove comes before what the future spawns.
+        self.core.receive();
         loop {
             if self.root_woken.take()
                 && let Poll::Ready(output) = coop::with_full_budget(|| future.as_mut().poll(&mut cx))
             {
+                self.until_turn.set(until_turn);
                 return output;
             }
             if until_turn == 0 {
                 self.core.receive();
-                self.turn(Wait::Poll);
+                self.reactor.turn(Wait::Poll);
                 until_turn = self.event_interval;
             }
             if self.core.run_one() {
                 until_turn -= 1;
             } else if self.core.sleep() {
-                self.turn(Wait::Block);
+                self.reactor.turn(Wait::Block);
                 self.core.receive();
                 until_turn = self.event_interval;
             } else {
                 self.core.receive();
             }
         }
-    }
-
-    fn turn(&self, how: Wait) {
-        self.reactor.turn(how);
     }
 
     /// A task that stands for the future of `block_on`: it is woken like any other, from any thread, and takes its turn in the

@@ -24,8 +24,8 @@
 
 use std::ptr::{self, NonNull};
 
-use crate::primitives::Cell;
 use crate::primitives::atomic::{AtomicPtr, Ordering};
+use crate::primitives::{Cell, LoadToExchange};
 
 /// An element that carries the link of an [`Inbox`].
 ///
@@ -74,7 +74,7 @@ impl<T: Queued> Inbox<T> {
     /// - Q1: the element is not in any inbox, and lives until the owner has taken it.
     /// - Q2: the inbox lives until the exchange.
     pub(crate) unsafe fn push<B>(&self, element: NonNull<T>, bell: impl Fn() -> B) -> Result<Option<B>, PushError> {
-        let mut head = self.head.load(Ordering::Relaxed);
+        let mut head = self.head.load_to_exchange(Ordering::Relaxed);
         loop {
             if head == closed() {
                 return Err(PushError);
@@ -112,6 +112,12 @@ impl<T: Queued> Inbox<T> {
     pub(crate) fn sleep(&self) -> bool {
         // Nothing is published to a pusher but the fact itself.
         self.head.compare_exchange(empty(), sleeping(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Makes it a new inbox at the same address.
+    #[cfg(test)]
+    pub(crate) fn reopen(&self) {
+        self.head.store(empty(), Ordering::Relaxed);
     }
 
     /// Closes for ever; `false` if something arrived meanwhile. Owner only.

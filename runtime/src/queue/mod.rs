@@ -7,3 +7,6 @@ pub(crate) mod list;
 
 pub(crate) use inbox::{Inbox, PushError, Queued};
 pub(crate) use list::{Fifo, Linked};
+
+#[cfg(test)]
+mod checks;

@@ -29,7 +29,6 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
-use std::vec;
 
 pub(crate) use self::handle::{Handle, ReactorId};
 pub(crate) use self::remote::RemoteTimer;
@@ -38,6 +37,7 @@ pub(crate) use self::wheel::Key;
 use self::clock::{Clock, instant, nanos};
 use self::driver::Driver;
 use self::wheel::{Precision, Wheel};
+use crate::panics::quietly;
 
 /// So many wakers stay allocated between two turns.
 const RETAINED_WAKERS: usize = 1024;
@@ -360,16 +360,8 @@ fn burst_step(fired: usize) -> u64 {
     }
 }
 
-/// Wakes all, even if one of the wakers panics.
+/// Wakes all. A panic of a waker is its own affair: it neither keeps others asleep nor reaches who drives.
 fn wake_all(woken: &mut Vec<Waker>) {
-    struct Rest<'a>(vec::Drain<'a, Waker>);
-    impl Drop for Rest<'_> {
-        fn drop(&mut self) {
-            self.0.by_ref().for_each(Waker::wake);
-        }
-    }
-    let mut rest = Rest(woken.drain(..));
-    for waker in rest.0.by_ref() {
-        waker.wake();
-    }
+    let mut rest = woken.drain(..);
+    while quietly(|| rest.by_ref().for_each(Waker::wake)).is_none() {}
 }

@@ -387,8 +387,7 @@ fn a_waker_that_panics_does_not_keep_others_asleep() {
     let deadline = world.reactor.now() + SECOND;
     world.reactor.arm(nanos(deadline), &Waker::from(Arc::new(Panics)));
     world.reactor.arm(nanos(deadline), &flag.waker());
-    let turn = std::panic::AssertUnwindSafe(|| world.reactor.turn(Wait::Block));
-    assert!(std::panic::catch_unwind(turn).is_err());
+    world.reactor.turn(Wait::Block);
     assert!(flag.take());
     world.reactor.arm(nanos(deadline), &flag.waker());
     world.reactor.turn(Wait::Poll);

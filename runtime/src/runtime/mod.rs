@@ -6,8 +6,10 @@ mod builder;
 
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
+use std::panic::Location;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use self::builder::Builder;
@@ -60,28 +62,25 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!context::is_driving(), "{}", context::NESTED);
-        let parker = Arc::new(Parker::default());
-        let mut future = pin!(future);
+        let called_at = Location::caller();
+        let future = Within(pin!(Some(future)));
         if let Some(worker) = self.worker.take() {
-            return self.drive(worker, future);
+            return Driven { runtime: self, worker: Some(worker) }.drive(future, called_at);
         }
         // Another thread drives. Until it leaves, only our own future runs here.
-        let waiting = Waiting(self, parker);
+        let waiting = Waiting(self, Arc::new(Parker::default()));
         let entered = self.enter();
-        match park::block_on_unless(future.as_mut(), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
+        // From here on the future goes before the guard.
+        let mut future = future;
+        match park::block_on_unless(Pin::new(&mut future), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
             Ok(output) => output,
             Err(worker) => {
+                // From here on the worker is put back whatever panics: leaving the runtime does if the future has entered others.
+                let driven = Driven { runtime: self, worker: Some(worker) };
                 drop(entered);
-                self.drive(worker, future)
+                driven.drive(future, called_at)
             }
         }
-    }
-
-    fn drive<F: Future>(&self, worker: Box<Worker>, future: F) -> F::Output {
-        let driven = Driven { runtime: self, worker: Some(worker) };
-        seat::with(self.handle.shared(), |seat| {
-            driven.worker.as_ref().expect("there until it drops").block_on(seat, future)
-        })
     }
 
     /// Spawns `future` onto the runtime; it runs while some thread is in [`block_on`](Self::block_on).
@@ -148,10 +147,34 @@ impl fmt::Debug for Runtime {
     }
 }
 
+/// A future that is dropped by who polls it, within the runtime, and not by the caller of `block_on`.
+struct Within<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.0.as_mut().as_pin_mut().expect("it is there until this is dropped").poll(cx)
+    }
+}
+
+impl<F> Drop for Within<'_, F> {
+    fn drop(&mut self) {
+        self.0.set(None);
+    }
+}
+
 /// A worker in use: back in its slot when the use is over, also by unwinding.
 struct Driven<'a> {
     runtime: &'a Runtime,
     worker: Option<Box<Worker>>,
+}
+
+impl Driven<'_> {
+    fn drive<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
+        let worker = self.worker.as_ref().expect("there until it drops");
+        seat::with(self.runtime.handle.shared(), |seat| worker.block_on(seat, future, called_at))
+    }
 }
 
 impl Drop for Driven<'_> {
@@ -168,5 +191,47 @@ struct Waiting<'a>(&'a Runtime, Arc<Parker>);
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.worker.forget(&self.1);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::future::poll_fn;
+    use std::mem;
+    use std::sync::Mutex;
+    use std::task::{Poll, Waker};
+
+    use super::*;
+
+    /// The thread that takes over panics just then, because its future has left a runtime entered.
+    #[test]
+    fn worker_survives_a_panic_at_the_hand_over() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let task = runtime.spawn(std::future::ready(7));
+        // Whether the second thread waits, and the first one's waker.
+        let waits = Mutex::new((false, None::<Waker>));
+        std::thread::scope(|scope| {
+            // Starts to wait before the driver lets go: the driver waits for it.
+            let worker = runtime.worker.take().expect("nobody drives");
+            let second = scope.spawn(|| {
+                runtime.block_on(poll_fn(|_| {
+                    mem::forget(runtime.enter());
+                    let mut waits = waits.lock().unwrap();
+                    waits.0 = true;
+                    if let Some(waker) = waits.1.take() {
+                        waker.wake();
+                    }
+                    Poll::<()>::Pending
+                }))
+            });
+            park::block_on(poll_fn(|cx| {
+                let mut waits = waits.lock().unwrap();
+                waits.1 = Some(cx.waker().clone());
+                if waits.0 { Poll::Ready(()) } else { Poll::Pending }
+            }));
+            runtime.worker.put(worker);
+            assert!(second.join().is_err());
+        });
+        assert_eq!(runtime.block_on(task).unwrap(), 7);
     }
 }

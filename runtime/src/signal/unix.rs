@@ -120,6 +120,12 @@ impl Drop for Signal {
 /// Which signal.
 ///
 /// Counterpart: `tokio::signal::unix::SignalKind`.
+///
+/// ```
+/// use rt::signal::unix::SignalKind;
+///
+/// assert_eq!(SignalKind::terminate().as_raw_value(), 15);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SignalKind(i32);
 

@@ -213,10 +213,13 @@ impl<F: Future> Drop for Unborn<F> {
 pub(super) unsafe fn free(cell: NonNull<Header>, pool: Option<&Pool>) {
     // SAFETY: alive, and ours alone.
     let header = unsafe { cell.as_ref() };
-    debug_assert!(header.stage.get() == Stage::Empty, "a cell is freed with its future or its output");
+    if cfg!(any(debug_assertions, loom)) {
+        assert!(header.stage.get() == Stage::Empty, "a cell is freed with its future or its output");
+    }
     if header.has_waker() {
         return free_with_wakers(cell, pool);
     }
+    header.word.end();
     let kind = header.vtable.kind;
     // SAFETY: the content is empty (C3: whoever it belonged to has taken or dropped it) and the header ours; the block was
     // allocated as this kind.
@@ -428,11 +431,14 @@ unsafe fn finish<F: Future>(cell: NonNull<Header>, mut output: Result<F::Output,
         // SAFETY: it was there, and the stage says now that it is not (C5: the destructor may come back).
         let drop_future = || unsafe { content::<F>(cell).drop_in_place() };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(drop_future)) {
-            match output {
+            match &output {
                 Err(JoinFailure::Panicked(_)) => {
                     quietly(|| drop(payload));
                 }
-                _ => output = Err(JoinFailure::Panicked(payload)),
+                _ => {
+                    let unwanted = mem::replace(&mut output, Err(JoinFailure::Panicked(payload)));
+                    quietly(|| drop(unwanted));
+                }
             }
         }
     }

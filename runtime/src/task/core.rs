@@ -11,6 +11,7 @@
 
 use std::future::Future;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
@@ -38,7 +39,7 @@ scoped_thread_local!(
 
 /// The owner's side.
 pub(crate) struct Core {
-    home: Box<Home>,
+    home: Rc<Home>,
     home_id: *const HomeShared,
     seat: Cell<*const Home>,
     seat_id: Cell<*const HomeShared>,
@@ -53,7 +54,7 @@ pub(crate) struct Core {
 unsafe impl Send for Core {}
 
 impl Core {
-    pub(crate) fn new(home: Box<Home>) -> Self {
+    pub(crate) fn new(home: Rc<Home>) -> Self {
         Self {
             home_id: home.id(),
             home,
@@ -250,8 +251,15 @@ impl Core {
     #[inline]
     pub(super) unsafe fn drop_reference(&self, cell: NonNull<Header>) {
         // SAFETY: the reference that is given back keeps it alive until here.
-        if unsafe { cell.as_ref() }.owner.decrement() {
-            self.settle(cell, false);
+        let header = unsafe { cell.as_ref() };
+        if header.owner.decrement() {
+            if header.owner.is_overdrawn() {
+                let Excess(excess) = header.owner.add(header.word.take_references());
+                header.word.give_back(excess);
+            }
+            if header.owner.is_retired() {
+                self.settle(cell, false);
+            }
         }
     }
 
@@ -340,9 +348,7 @@ impl Core {
         let retired = header.owner.hide_retired();
         let taken = header.word.take();
         let Excess(excess) = header.owner.add(taken.references());
-        if excess != 0 {
-            header.word.give_back(excess);
-        }
+        header.word.give_back(excess);
         if !home::is_listed(header) {
             // SAFETY: alive until it has run (C1).
             unsafe { home.cells().insert(cell) };
@@ -455,6 +461,17 @@ impl Core {
         unsafe { Header::cancel(cell) };
         self.running.set(ptr::null());
         self.retire(cell, true);
+    }
+}
+
+/// A core that was not closed (its worker was lost to a panic) closes now: cells must not outlive their home unmerged (H2).
+impl Drop for Core {
+    fn drop(&mut self) {
+        // In a model that has failed, nothing can be asked any more.
+        let failed = cfg!(loom) && std::thread::panicking();
+        if !failed && !self.home.closing.get() {
+            self.close();
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //!
 //! - **H1** A cell is in its home's list exactly while it is biased (a cell that another thread made: from the moment its home
 //!   has taken it out of the inbox).
-//! - **H2** A home does not move, because the first cell's `list_back` points into it; and it is not dropped before
+//! - **H2** A home does not move, because the first cell's `list_back` points into it; it lies in an `Rc` that nobody clones,
+//!   because a `Box` that is moved claims that no such pointer exists. And it is not dropped before
 //!   [`Core::close`](super::Core::close) has emptied it.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cell::Header;
@@ -34,7 +36,7 @@ impl HomeShared {
     }
 }
 
-/// The half of a home that only the thread which drives it touches. Boxed, see H2.
+/// The half of a home that only the thread which drives it touches. In an `Rc`, see H2.
 pub(crate) struct Home {
     pub(super) shared: Arc<HomeShared>,
     cells: List,
@@ -47,8 +49,8 @@ pub(crate) struct Home {
 pub(super) struct List(Cell<*const Header>);
 
 impl Home {
-    pub(crate) fn new(bell: Arc<dyn Bell>) -> Box<Self> {
-        Box::new(Self {
+    pub(crate) fn new(bell: Arc<dyn Bell>) -> Rc<Self> {
+        Rc::new(Self {
             shared: Arc::new(HomeShared { inbox: Inbox::new(), bell }),
             cells: List::new(),
             parked: Fifo::new(),
@@ -59,6 +61,18 @@ impl Home {
     /// The half for other threads.
     pub(crate) fn shared(&self) -> &Arc<HomeShared> {
         &self.shared
+    }
+
+    /// A new home at the address of one that was closed.
+    #[cfg(test)]
+    pub(super) fn at_the_place_of(shared: Arc<HomeShared>) -> Rc<Self> {
+        shared.inbox.reopen();
+        Rc::new(Self { shared, cells: List::new(), parked: Fifo::new(), closing: Cell::new(false) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn cells_in_list(&self) -> usize {
+        self.cells.iter().count()
     }
 
     pub(super) fn id(&self) -> *const HomeShared {

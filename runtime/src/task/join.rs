@@ -274,6 +274,14 @@ impl fmt::Debug for AbortHandle {
 /// Why a task has no output: it panicked, or it was cancelled.
 ///
 /// Counterpart: `tokio::task::JoinError`.
+///
+/// ```
+/// # rt::block_on(async {
+/// let error = rt::spawn(async { panic!("out of tea") }).await.unwrap_err();
+/// assert!(error.to_string().ends_with("panicked: out of tea"));
+/// assert_eq!(error.into_panic().downcast_ref(), Some(&"out of tea"));
+/// # });
+/// ```
 pub struct JoinError {
     id: Id,
     /// `None`: cancelled. The mutex makes the error `Sync`, so that it fits into `Box<dyn Error + Send + Sync>`.

@@ -37,6 +37,8 @@ mod waker_slot;
 
 #[cfg(test)]
 mod checks;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -51,6 +53,13 @@ pub(crate) use self::pool::Pool;
 /// Tells tasks apart: unique in the process for as long as it runs.
 ///
 /// Counterpart: `tokio::task::Id`.
+///
+/// ```
+/// # rt::block_on(async {
+/// let (one, other) = (rt::spawn(async {}), rt::spawn(async {}));
+/// assert_ne!(one.id(), other.id());
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Id(NonZeroU64);
 

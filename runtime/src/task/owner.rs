@@ -69,17 +69,24 @@ impl OwnerHalf {
         Excess(0)
     }
 
-    /// One reference less; `true` if the cell must be settled.
+    /// One reference less; `true` if the count must be looked at: the cell is retired and to be settled, or the count is
+    /// [overdrawn](Self::is_overdrawn).
     #[inline]
     #[must_use]
     pub(super) fn decrement(&self) -> bool {
-        if self.count() <= -MOST {
-            // As many were cloned remotely and given back here, one by one, with no request in between.
-            std::process::abort();
-        }
         let state = self.0.get() - ONE;
         self.0.set(state);
-        state < ONE && state & RETIRED != 0
+        state < ONE && (state & RETIRED != 0 || self.is_overdrawn())
+    }
+
+    /// So many references were cloned remotely and given back here, with no request in between, that the count must be made
+    /// up from the shared word before it overflows.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.count() < -MOST
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.is(RETIRED)
     }
 
     /// Takes over references that were counted on the other side.
@@ -130,7 +137,9 @@ impl OwnerHalf {
     #[must_use]
     pub(super) fn begin(&self) -> bool {
         let flags = self.0.get();
-        debug_assert!(flags & (RUNNING | DONE | MERGED_HERE) == 0);
+        if cfg!(any(debug_assertions, loom)) {
+            assert_eq!(flags & (RUNNING | DONE | MERGED_HERE), 0, "run while running, or after the end");
+        }
         self.0.set((flags & !SCHEDULED) | RUNNING);
         flags & CANCELLED == 0
     }

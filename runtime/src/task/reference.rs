@@ -177,15 +177,14 @@ impl TaskRef {
         });
         self.into_raw();
         if owned.is_none() {
-            // SAFETY: the reference lives on until the step itself gives it back; `done` says whose the output is.
-            let owed = unsafe {
-                if cell.as_ref().is_output_ready() {
-                    Header::drop_output(cell);
-                    cell.as_ref().word.drop_remote()
-                } else {
-                    cell.as_ref().word.join_gone()
-                }
-            };
+            // SAFETY: the reference lives on until the step itself gives it back.
+            let header = unsafe { cell.as_ref() };
+            let owed = if header.is_output_ready() { None } else { header.word.join_gone() };
+            let owed = owed.unwrap_or_else(|| {
+                // SAFETY: `done` says whose the output is: it was set, or has been by the time that the cell was merged.
+                unsafe { Header::drop_output(cell) };
+                header.word.drop_remote()
+            });
             pay(owed, cell);
         }
     }

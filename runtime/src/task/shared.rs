@@ -10,6 +10,7 @@
 //! | JOIN_GONE | remote join handle | dropped before the output was there: it is the owner's to drop | owner, with QUEUED |
 //! | MERGED | owner | final: the word's count is the whole count, no other flag is or will be set | nobody |
 
+use crate::primitives::LoadToExchange;
 use crate::primitives::atomic::{AtomicIsize, Ordering};
 
 const QUEUED: isize = 1;
@@ -24,7 +25,30 @@ const ONE: isize = 1 << SHIFT;
 const TOO_MANY: isize = isize::MAX >> (SHIFT + 2);
 
 /// The word.
-pub(super) struct SharedWord(AtomicIsize);
+pub(super) struct SharedWord(AtomicIsize, Canary);
+
+/// Shows a model that a step may meet the end of the cell; nothing outside of models.
+#[derive(Default)]
+struct Canary {
+    #[cfg(loom)]
+    alive: crate::primitives::UnsafeCell<()>,
+}
+
+impl Canary {
+    /// The cell is used.
+    #[inline(always)]
+    fn look(&self) {
+        #[cfg(loom)]
+        self.alive.with(|_| ());
+    }
+
+    /// The cell is about to be freed.
+    #[inline(always)]
+    fn end(&self) {
+        #[cfg(loom)]
+        self.alive.with_mut(|_| ());
+    }
+}
 
 /// What a remote request asks for.
 #[derive(Clone, Copy)]
@@ -71,12 +95,12 @@ impl Taken {
 impl SharedWord {
     /// The word of a cell whose references are all on the owner's side.
     pub(super) fn new() -> Self {
-        Self(AtomicIsize::new(0))
+        Self(AtomicIsize::new(0), Canary::default())
     }
 
     /// The word of a cell that a remote thread made: one reference (its join handle), to be pushed and scheduled.
     pub(super) fn new_queued() -> Self {
-        Self(AtomicIsize::new(ONE | QUEUED | WAKE))
+        Self(AtomicIsize::new(ONE | QUEUED | WAKE), Canary::default())
     }
 
     /// Makes it the word of a cell that never gets a home: one reference. Only for who alone knows the cell.
@@ -89,6 +113,7 @@ impl SharedWord {
 
     /// One more reference.
     pub(super) fn clone_remote(&self) {
+        self.1.look();
         // Relaxed: the new reference is derived from one that exists, as in `Arc`.
         let before = self.0.fetch_add(ONE, Ordering::Relaxed);
         if before >> SHIFT > TOO_MANY {
@@ -112,45 +137,76 @@ impl SharedWord {
         self.step(|word| (word - ONE) | WAKE | QUEUED, |word| word - ONE)
     }
 
-    /// The join handle goes before the output is there.
-    pub(super) fn join_gone(&self) -> Owed {
-        self.step(|word| (word - ONE) | JOIN_GONE | QUEUED, |word| word - ONE)
+    /// The join handle goes before the output is there. `None` if the cell has been merged meanwhile: then nothing was done,
+    /// and the output is there.
+    pub(super) fn join_gone(&self) -> Option<Owed> {
+        self.try_step(|word| Some((word - ONE) | JOIN_GONE | QUEUED), |_| None)
     }
 
     /// Applies `biased` or `merged`, whichever the word is, in one step.
     fn step(&self, biased: impl Fn(isize) -> isize, merged: impl Fn(isize) -> isize) -> Owed {
-        let mut word = self.0.load(Ordering::Relaxed);
+        self.try_step(|word| Some(biased(word)), |word| Some(merged(word))).expect("both always have a next word")
+    }
+
+    /// The same, unless the one that applies has no next word.
+    #[inline(always)]
+    fn try_step(
+        &self,
+        biased: impl Fn(isize) -> Option<isize>,
+        merged: impl Fn(isize) -> Option<isize>,
+    ) -> Option<Owed> {
+        self.1.look();
+        // Acquire, if nothing is done to a merged word: pairs with the Release in `merge`, so what the owner left is visible.
+        let mut word = self.0.load_to_exchange(Ordering::Acquire);
         loop {
             let is_merged = word & MERGED != 0;
-            let next = if is_merged { merged(word) } else { biased(word) };
+            let next = if is_merged { merged(word) } else { biased(word) }?;
             // Release publishes what this thread did with the cell to who frees it (`take`, `references_if_quiet`, or the
             // last drop); Acquire lets the last drop see everybody's.
-            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Err(now) => word = now,
-                Ok(_) if is_merged && next >> SHIFT == 0 => return Owed::Free,
-                Ok(_) if !is_merged && word & QUEUED == 0 && next & QUEUED != 0 => return Owed::Push,
-                Ok(_) => return Owed::Nothing,
+                Ok(_) if is_merged && next >> SHIFT == 0 => return Some(Owed::Free),
+                Ok(_) if !is_merged && word & QUEUED == 0 && next & QUEUED != 0 => return Some(Owed::Push),
+                Ok(_) => return Some(Owed::Nothing),
             }
         }
+    }
+
+    /// The cell is about to be freed, by whoever found that nobody else knows it.
+    #[inline(always)]
+    pub(super) fn end(&self) {
+        self.1.end();
     }
 
     // --- owner side ---
 
     /// Takes over all references and requests of a cell that was taken out of the inbox.
     pub(super) fn take(&self) -> Taken {
-        // Acquire pairs with the Release in `step`: the poll sees what the wakers wrote.
+        self.1.look();
+        // Acquire pairs with the Release in `try_step`: the poll sees what the wakers wrote.
         Taken(self.0.swap(0, Ordering::AcqRel))
+    }
+
+    /// Takes over the references and leaves the requests.
+    #[cold]
+    pub(super) fn take_references(&self) -> isize {
+        // Release sequences go on; Acquire as in `take`.
+        let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| Some(word & (ONE - 1)));
+        taken.unwrap_or_else(|word| word) >> SHIFT
     }
 
     /// Counts references here that the owner has no room for.
     pub(super) fn give_back(&self, references: isize) {
         // Relaxed: the owner knows that they exist.
-        self.0.fetch_add(references << SHIFT, Ordering::Relaxed);
+        if references != 0 {
+            self.0.fetch_add(references << SHIFT, Ordering::Relaxed);
+        }
     }
 
     /// The references on this side, or `None` while the cell is queued.
     #[inline]
     pub(super) fn references_if_quiet(&self) -> Option<isize> {
+        self.1.look();
         // Acquire pairs with the Release of every remote step that gave a reference back, through the release sequence: if
         // nothing is left, the owner may free the cell after this load alone.
         let word = self.0.load(Ordering::Acquire);
@@ -161,6 +217,7 @@ impl SharedWord {
     /// [`references_if_quiet`](Self::references_if_quiet) and `owned` of which were the owner's. `false` if the word has
     /// changed since.
     pub(super) fn merge(&self, references: isize, owned: isize) -> bool {
+        self.1.look();
         let next = ((references + owned) << SHIFT) | MERGED;
         // Release publishes the owner's last writes to who frees the cell.
         self.0.compare_exchange(references << SHIFT, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()

@@ -172,5 +172,7 @@ mod tests {
         listeners.deliver(1);
         let made = wakes.1.load(SeqCst);
         assert!(listeners.poll(made, &mut Context::from_waker(&waker)).is_pending());
+        // The waker holds the listeners, and they the waker.
+        listeners.remove(made);
     }
 }
