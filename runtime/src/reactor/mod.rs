@@ -79,6 +79,8 @@ pub(crate) struct Reactor {
     wheel: RefCell<Wheel<Waker>>,
     /// The latest time that the clock has shown here. What was due then needs no look at the clock.
     seen: Cell<u64>,
+    /// It may be long ago that `seen` was the time: there was a wait since.
+    stale: Cell<bool>,
     /// Where somebody is advancing the paused clock to, step by step.
     goal: Cell<Option<u64>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
@@ -111,6 +113,7 @@ impl Reactor {
             driver: RefCell::new(driver),
             wheel: RefCell::new(Wheel::new(now)),
             seen: Cell::new(now),
+            stale: Cell::new(false),
             goal: Cell::new(None),
             busy: Cell::new(0),
             alarm: Cell::new(NO_ALARM),
@@ -156,7 +159,7 @@ impl Reactor {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         let now = self.clock.now();
-        self.seen.set(nanos(now));
+        self.see(nanos(now));
         now
     }
 
@@ -164,8 +167,20 @@ impl Reactor {
     #[inline]
     pub(crate) fn now_nanos(&self) -> u64 {
         let now = self.clock.now_nanos();
-        self.seen.set(now);
+        self.see(now);
         now
+    }
+
+    #[inline]
+    fn see(&self, now: u64) {
+        self.seen.set(now);
+        self.stale.set(false);
+    }
+
+    /// Whether `deadline` has come, with at most one look at the clock between two waits.
+    #[inline]
+    pub(crate) fn has_come(&self, deadline: u64) -> bool {
+        self.has_seen(deadline) || self.stale.get() && self.now_nanos() >= deadline
     }
 
     /// Whether the clock is known to have reached `deadline`, without a look at it.
@@ -313,6 +328,7 @@ impl Reactor {
 
     /// Tells whether the alarm went off.
     fn wait(&self, how: Wait, woken: &mut Vec<Waker>) -> bool {
+        self.stale.set(true);
         let went_off = match self.driver.borrow_mut().wait(how, woken) {
             Ok(went_off) => went_off,
             Err(error) => panic!("the I/O driver cannot wait: {error}"),

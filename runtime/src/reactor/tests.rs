@@ -99,6 +99,20 @@ fn events_before_the_alarm_cost_no_look_at_the_clock() {
 }
 
 #[test]
+fn after_a_wait_the_clock_is_looked_at_once() {
+    let world = World::real();
+    let deadline = world.reactor.now_nanos() + 1;
+    while world.reactor.clock().now_nanos() < deadline {}
+    assert!(!world.reactor.has_come(deadline), "nothing has been waited for");
+    world.handle().wake();
+    world.reactor.turn(Wait::Block);
+    assert!(!world.reactor.has_seen(deadline) && world.reactor.has_come(deadline));
+    let seen = world.reactor.seen.get();
+    assert!(!world.reactor.has_come(u64::MAX));
+    assert_eq!(world.reactor.seen.get(), seen);
+}
+
+#[test]
 fn an_alarm_for_a_cancelled_timer_does_no_harm() {
     let world = World::real();
     let flag = Flag::new();

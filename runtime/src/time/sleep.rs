@@ -222,7 +222,12 @@ impl Sleep {
         if reactor.id() != self.home && !self.moves_to(reactor) {
             return None;
         }
-        if reactor.has_seen(self.deadline) {
+        // One that is armed will be fired in time; before arming, a look at the clock may be due.
+        let is_over = match self.armed {
+            Armed::Here(_) => reactor.has_seen(self.deadline),
+            _ => reactor.has_come(self.deadline),
+        };
+        if is_over {
             match self.armed {
                 // The common case does not touch the memory of the entry, which has gone cold.
                 Armed::Here(_) if reactor.has_fired(self.deadline) => self.armed = Armed::No,
