@@ -92,7 +92,7 @@ struct Inside {
 
 impl Inside {
     fn new() -> Self {
-        Self { outside: Arc::default(), wheel: Wheel::new() }
+        Self { outside: Arc::default(), wheel: Wheel::new(0) }
     }
 
     fn serve(&mut self) {

@@ -1,5 +1,6 @@
 //! The clock of a runtime: the system's monotonic clock until it is paused for the first time, virtual from then on.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::primitives::Mutex;
@@ -10,8 +11,6 @@ use crate::primitives::atomic::Ordering::{Acquire, Relaxed, Release};
 /// One per runtime, shared by all its threads.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// Where the wheels count from.
-    origin: Instant,
     /// Whether `virtual_time` says what the time is; once true it stays so.
     is_virtual: AtomicBool,
     virtual_time: Mutex<VirtualTime>,
@@ -33,12 +32,11 @@ pub(crate) struct WrongState;
 
 impl Clock {
     pub(crate) fn new(start_paused: bool) -> Self {
-        let origin = Instant::now();
-        let running_since = (!start_paused).then_some(origin);
+        let time = Instant::now();
+        let running_since = (!start_paused).then_some(time);
         Self {
-            origin,
             is_virtual: AtomicBool::new(start_paused),
-            virtual_time: Mutex::new(VirtualTime { time: origin, running_since }),
+            virtual_time: Mutex::new(VirtualTime { time, running_since }),
             holds: AtomicUsize::new(0),
         }
     }
@@ -47,6 +45,12 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         if self.is_real() { Instant::now() } else { self.virtual_time.lock().now() }
+    }
+
+    /// As `now`, counted as timers count.
+    #[inline]
+    pub(crate) fn now_nanos(&self) -> u64 {
+        if self.is_real() { system_nanos() } else { nanos(self.virtual_time.lock().now()) }
     }
 
     /// Whether this has always been the system's clock, which other runtimes may have too.
@@ -108,18 +112,66 @@ impl Clock {
     pub(crate) fn is_held(&self) -> bool {
         self.holds.load(Acquire) > 0
     }
+}
 
-    /// The nanoseconds that the wheels count; what was before the clock is zero, what is out of reach the end of time.
-    #[inline]
-    pub(crate) fn nanos(&self, time: Instant) -> u64 {
-        let since = time.saturating_duration_since(self.origin);
-        since.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(since.subsec_nanos()))
-    }
+/// Where timers count from, in the whole process.
+///
+/// An instant and a count are read together to find it. The pair that took the shortest was disturbed the least; that the
+/// instant is read first makes deadlines later by what is left, some 20 ns, and never earlier.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(|| {
+    let pair = |_| {
+        let before = Instant::now();
+        let count = system_nanos();
+        (before.elapsed(), before, count)
+    };
+    let (_, instant, count) = (0..8).map(pair).min().expect("there are some");
+    instant.checked_sub(Duration::from_nanos(count)).expect("the system's clock reaches back to where counting begins")
+});
 
-    /// The opposite of `nanos`. What no `Instant` can say, is now.
-    pub(crate) fn instant(&self, nanos: u64) -> Instant {
-        self.origin.checked_add(Duration::from_nanos(nanos)).unwrap_or_else(|| self.now())
-    }
+/// How long before the system's clock began to count timers begin: no program knows an earlier time.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const AGE: u64 = 1 << 62;
+
+/// The system's time, counted as timers count. It is the clock of `Instant`, without the detour.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
+fn system_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    AGE + time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The system's time, counted as timers count.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn system_nanos() -> u64 {
+    /// When the first timer counted, and how long before that counting began.
+    static START: LazyLock<(Instant, u64)> = LazyLock::new(|| {
+        let now = Instant::now();
+        let mut age = 1 << 62;
+        while now.checked_sub(Duration::from_nanos(age)).is_none() {
+            age /= 2;
+        }
+        (now, age)
+    });
+    let (start, age) = *START;
+    age + length(start.elapsed())
+}
+
+/// An instant, counted as timers count. What is more than 400 years away is the end of time.
+#[inline]
+pub(crate) fn nanos(time: Instant) -> u64 {
+    length(time.saturating_duration_since(*ORIGIN))
+}
+
+/// The nanoseconds of a duration, or as many as can be counted.
+#[inline]
+pub(crate) fn length(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
+}
+
+/// The opposite of `nanos`.
+pub(crate) fn instant(nanos: u64) -> Instant {
+    let origin = *ORIGIN;
+    origin.checked_add(Duration::from_nanos(nanos)).unwrap_or_else(|| origin + Duration::from_nanos(nanos / 2))
 }
 
 impl VirtualTime {
@@ -131,6 +183,8 @@ impl VirtualTime {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
     #[test]
     fn a_paused_clock_stands_still() {
@@ -185,10 +239,31 @@ mod tests {
 
     #[test]
     fn nanoseconds_and_back() {
-        let clock = Clock::new(true);
-        let time = clock.now() + Duration::new(3, 5);
-        assert_eq!(clock.nanos(time), 3_000_000_005);
-        assert_eq!(clock.instant(3_000_000_005), time);
-        assert_eq!(clock.nanos(clock.now() - Duration::from_secs(9)), 0);
+        let now = Instant::now();
+        for time in [now, now + Duration::new(3, 5), now + YEAR * 430, now - YEAR * 140] {
+            assert_eq!(instant(nanos(time)), time);
+        }
+        assert_eq!(nanos(now + Duration::new(3, 5)) - nanos(now), 3_000_000_005);
+    }
+
+    #[test]
+    fn system_time_and_instants_count_alike() {
+        for _ in 0..100 {
+            let before = nanos(Instant::now());
+            let time = system_nanos();
+            let after = nanos(Instant::now());
+            // What `ORIGIN` is off by.
+            assert!(before <= time + 1_000_000 && time <= after, "{before} {time} {after}");
+        }
+    }
+
+    #[test]
+    fn nanoseconds_end_somewhere() {
+        let now = Instant::now();
+        assert_eq!(nanos(now - YEAR * 200), 0);
+        assert_eq!(nanos(now + YEAR * 500), u64::MAX);
+        assert!(instant(u64::MAX) > now + YEAR * 200);
+        assert_eq!(length(Duration::new(2, 7)), 2_000_000_007);
+        assert_eq!(length(Duration::MAX), u64::MAX);
     }
 }

@@ -2,6 +2,7 @@
 //! network or another kernel interface would come in here.
 
 use crate::primitives::Mutex;
+use crate::reactor::Wait;
 use crate::reactor::readiness::Readiness;
 use crate::reactor::ready::Interest;
 use crate::reactor::registry::Sources;
@@ -11,11 +12,15 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// What waits: events, a ring of the bell, or the timeout. Only the thread that drives the core calls it.
+/// What waits: for events, a ring of the bell, the alarm. Only the thread that drives the core calls it.
 pub(crate) trait Driver: Send {
-    /// Waits at most `timeout` (`None`: until something happens; zero: does not block), marks readiness and pushes the wakers it
-    /// found into `woken` (it wakes none itself). It may come back early and with nothing.
-    fn wait(&mut self, timeout: Option<Duration>, woken: &mut Vec<Waker>) -> io::Result<()>;
+    /// Looks whether something has happened, or waits until something does, as `how` says; marks readiness and pushes the wakers
+    /// it found into `woken` (it wakes none itself). Tells whether the alarm went off. It may come back early and with nothing.
+    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<bool>;
+
+    /// The alarm goes off once `after` from now, in the place of the one that was set before: it ends the wait that is going on
+    /// then, or the next one that blocks. It stays set however many waits end before.
+    fn set_alarm(&mut self, after: Duration);
 
     /// The outside half: any thread may ring, register, deregister.
     fn handle(&self) -> &Arc<DriverHandle>;

@@ -1,5 +1,6 @@
 //! The driver with real descriptors: what it marks, what it drops, what ends a wait.
 
+use crate::reactor::Wait;
 use crate::reactor::driver::Driver;
 use crate::reactor::mio::MioDriver;
 use crate::reactor::readiness::{Direction, Readiness};
@@ -18,7 +19,7 @@ fn readiness() -> Arc<Readiness> {
 }
 
 fn poll_now(driver: &mut MioDriver) {
-    driver.wait(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+    driver.wait(Wait::Poll, &mut Vec::new()).unwrap();
 }
 
 #[test]
@@ -30,7 +31,7 @@ fn byte_marks_readable_and_gives_out_the_waker() {
     assert!(watched.poll(Direction::Read, &Context::from_waker(Waker::noop())).is_pending());
     near.write_all(b"x").unwrap();
     let mut woken = Vec::new();
-    driver.wait(None, &mut woken).unwrap();
+    driver.wait(Wait::Block, &mut woken).unwrap();
     assert_eq!(woken.len(), 1);
     assert_eq!(watched.observe(Interest::READABLE).unwrap().ready, Ready::READABLE);
 }
@@ -42,7 +43,7 @@ fn state_at_registration_is_reported() {
     near.write_all(b"x").unwrap();
     let watched = readiness();
     driver.handle().register(&mut far, &watched, BOTH).unwrap();
-    driver.wait(None, &mut Vec::new()).unwrap();
+    driver.wait(Wait::Block, &mut Vec::new()).unwrap();
     assert!(watched.observe(Interest::READABLE).is_some() && watched.observe(Interest::WRITABLE).is_some());
 }
 
@@ -55,7 +56,7 @@ fn widening_reports_what_is_the_case_already() {
     poll_now(&mut driver);
     assert!(watched.observe(Interest::WRITABLE).is_none());
     driver.handle().reregister(&mut far, token, BOTH).unwrap();
-    driver.wait(None, &mut Vec::new()).unwrap();
+    driver.wait(Wait::Block, &mut Vec::new()).unwrap();
     assert!(watched.observe(Interest::WRITABLE).is_some());
 }
 
@@ -84,7 +85,7 @@ fn stale_event_does_not_mark_the_successor_in_its_place() {
     let new_token = driver.handle().register(&mut other_far, &new, Interest::READABLE).unwrap();
     assert_ne!(old_token, new_token);
     near.write_all(b"x").unwrap();
-    driver.wait(None, &mut Vec::new()).unwrap();
+    driver.wait(Wait::Block, &mut Vec::new()).unwrap();
     assert!(old.observe(Interest::READABLE).is_none());
     assert!(new.observe(Interest::READABLE).is_none());
 }
@@ -101,7 +102,7 @@ fn registration_left_behind_by_a_duplicate_is_taken_over() {
     driver.handle().forget(token);
     driver.handle().register(&mut by_number(), &new, Interest::READABLE).unwrap();
     near.write_all(b"x").unwrap();
-    driver.wait(None, &mut Vec::new()).unwrap();
+    driver.wait(Wait::Block, &mut Vec::new()).unwrap();
     assert!(old.observe(Interest::READABLE).is_none());
     assert!(new.observe(Interest::READABLE).is_some());
 }
@@ -112,7 +113,7 @@ fn bell_rung_before_the_wait_ends_it() {
     for _ in 0..3 {
         driver.handle().wake();
         let mut woken = Vec::new();
-        driver.wait(None, &mut woken).unwrap();
+        driver.wait(Wait::Block, &mut woken).unwrap();
         assert!(woken.is_empty());
     }
 }
@@ -122,19 +123,45 @@ fn bell_rung_from_another_thread_ends_the_wait() {
     let mut driver = MioDriver::new().unwrap();
     let handle = driver.handle().clone();
     let ringer = std::thread::spawn(move || handle.wake());
-    driver.wait(None, &mut Vec::new()).unwrap();
+    driver.wait(Wait::Block, &mut Vec::new()).unwrap();
     ringer.join().unwrap();
 }
 
-/// Waits may end early, never for ever: with what is left, asked again, the deadline comes.
 #[test]
-fn waits_of_any_length_come_to_their_deadline() {
+fn alarms_after_any_time_go_off_then_and_once() {
     let mut driver = MioDriver::new().unwrap();
-    for micros in [1, 150, 999, 1_000, 1_001, 3_500, 9_999, 10_000, 11_300] {
-        let deadline = Instant::now() + Duration::from_micros(micros);
-        while let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            driver.wait(Some(left), &mut Vec::new()).unwrap();
-        }
+    for micros in [0, 1, 150, 999, 1_000, 1_001, 3_500, 9_999, 10_000, 11_300] {
+        let start = Instant::now();
+        driver.set_alarm(Duration::from_micros(micros));
+        while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+        assert!(start.elapsed() >= Duration::from_micros(micros));
+        driver.handle().wake();
+        assert!(!driver.wait(Wait::Block, &mut Vec::new()).unwrap());
+    }
+}
+
+#[test]
+fn alarm_stays_set_when_something_else_ends_the_wait() {
+    let mut driver = MioDriver::new().unwrap();
+    let start = Instant::now();
+    driver.set_alarm(Duration::from_millis(1));
+    driver.handle().wake();
+    while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+    assert!(start.elapsed() >= Duration::from_millis(1));
+}
+
+#[test]
+fn alarm_set_again_takes_back_the_one_that_went_off_unheard() {
+    let mut driver = MioDriver::new().unwrap();
+    driver.set_alarm(Duration::from_nanos(1));
+    let start = Instant::now();
+    driver.set_alarm(Duration::from_millis(1));
+    while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+    assert!(start.elapsed() >= Duration::from_millis(1));
+    for after in [Duration::from_secs(u64::MAX), Duration::MAX] {
+        driver.set_alarm(after);
+        driver.handle().wake();
+        assert!(!driver.wait(Wait::Block, &mut Vec::new()).unwrap());
     }
 }
 

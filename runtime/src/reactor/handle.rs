@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
-use std::time::Instant;
 
 use super::clock::Clock;
 use super::driver::DriverHandle;
@@ -14,7 +13,7 @@ use crate::primitives::atomic::Ordering::{Acquire, Release};
 
 /// Names a reactor; never used twice in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ReactorId(u64);
+pub(crate) struct ReactorId(u32);
 
 #[derive(Debug)]
 pub(crate) struct Handle {
@@ -28,11 +27,19 @@ pub(crate) struct Handle {
 
 /// The reactors that are alive. Not `crate::primitives`: a static cannot hold loom's mutex, and nothing is called under it.
 static REACTORS: parking_lot::Mutex<BTreeMap<ReactorId, Weak<Handle>>> = parking_lot::Mutex::new(BTreeMap::new());
-static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+static NEXT_ID: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+impl ReactorId {
+    fn next() -> Self {
+        use std::sync::atomic::Ordering::Relaxed;
+        let id = NEXT_ID.fetch_update(Relaxed, Relaxed, |id| id.checked_add(1));
+        Self(id.expect("too many runtimes: a process can make 4,294,967,295 in its life"))
+    }
+}
 
 impl Handle {
     pub(super) fn new(clock: Arc<Clock>, driver: Arc<DriverHandle>) -> Arc<Self> {
-        let id = ReactorId(NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let id = ReactorId::next();
         let handle = Arc::new(Self { id, clock, driver, requests: Requests::default(), rung: AtomicBool::new(false) });
         REACTORS.lock().insert(id, Arc::downgrade(&handle));
         handle
@@ -85,14 +92,14 @@ impl Handle {
     }
 
     /// Arms a timer from a thread that does not drive the reactor. None if the reactor is gone.
-    pub(crate) fn arm_timer(&self, deadline: Instant, waker: Waker) -> Option<Arc<RemoteTimer>> {
-        let timer = RemoteTimer::new(self.clock.nanos(deadline), waker);
+    pub(crate) fn arm_timer(&self, deadline: u64, waker: Waker) -> Option<Arc<RemoteTimer>> {
+        let timer = RemoteTimer::new(deadline, waker);
         self.post(Request::Arm(Arc::clone(&timer))).then_some(timer)
     }
 
     /// Gives an armed timer another deadline.
-    pub(crate) fn reschedule_timer(&self, key: Key, deadline: Instant) {
-        self.post(Request::Reschedule { key, deadline: self.clock.nanos(deadline) });
+    pub(crate) fn reschedule_timer(&self, key: Key, deadline: u64) {
+        self.post(Request::Reschedule { key, deadline });
     }
 
     /// Takes an armed timer out of the wheel.

@@ -34,7 +34,7 @@ pub(crate) use self::handle::{Handle, ReactorId};
 pub(crate) use self::remote::RemoteTimer;
 pub(crate) use self::wheel::Key;
 
-use self::clock::Clock;
+use self::clock::{Clock, instant, nanos};
 use self::driver::Driver;
 use self::wheel::{Precision, Wheel};
 use crate::panics::quietly;
@@ -49,8 +49,17 @@ const BUSY_TURNS: u32 = 16;
 /// costs more than firing.
 const BURST: usize = 16;
 
-/// What the wait for a deadline is rounded up to within a burst: 262 µs since the clock began.
+/// What the wait for a deadline is rounded up to within a burst: multiples of 262 µs.
 const BURST_STEP: u64 = 1 << 18;
+
+/// So many make a large burst, which takes longer to serve than it has to wait.
+const LARGE_BURST: usize = 128;
+
+/// The same within a large burst: 524 µs.
+const LARGE_BURST_STEP: u64 = 1 << 19;
+
+/// No timer is due later than this.
+const NO_ALARM: u64 = u64::MAX;
 
 /// What a turn may do if there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +78,17 @@ pub(crate) struct Reactor {
     driver: RefCell<Box<dyn Driver>>,
     wheel: RefCell<Wheel<Waker>>,
     /// The latest time that the clock has shown here. What was due then needs no look at the clock.
-    seen: Cell<Instant>,
+    seen: Cell<u64>,
+    /// It may be long ago that `seen` was the time: there was a wait since.
+    stale: Cell<bool>,
     /// Where somebody is advancing the paused clock to, step by step.
-    goal: Cell<Option<Instant>>,
+    goal: Cell<Option<u64>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
     busy: Cell<u32>,
-    /// The last blocking turn fired many timers.
-    burst: Cell<bool>,
+    /// When the driver's alarm goes off at the latest; [`NO_ALARM`] if that is not known.
+    alarm: Cell<u64>,
+    /// What deadlines are rounded up to, as the last blocking turn found many timers due or not.
+    step: Cell<u64>,
     /// Kept for its capacity.
     woken: Cell<Vec<Waker>>,
 }
@@ -91,18 +104,20 @@ impl Reactor {
     }
 
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
-        let seen = Cell::new(clock.now());
+        let now = clock.now_nanos();
         let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
         Self {
             id: handle.id(),
             clock,
             handle,
             driver: RefCell::new(driver),
-            wheel: RefCell::new(Wheel::new()),
-            seen,
+            wheel: RefCell::new(Wheel::new(now)),
+            seen: Cell::new(now),
+            stale: Cell::new(false),
             goal: Cell::new(None),
             busy: Cell::new(0),
-            burst: Cell::new(false),
+            alarm: Cell::new(NO_ALARM),
+            step: Cell::new(1),
             woken: Cell::default(),
         }
     }
@@ -144,28 +159,47 @@ impl Reactor {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         let now = self.clock.now();
-        self.seen.set(now);
+        self.see(nanos(now));
         now
+    }
+
+    /// As `now`, counted as timers count.
+    #[inline]
+    pub(crate) fn now_nanos(&self) -> u64 {
+        let now = self.clock.now_nanos();
+        self.see(now);
+        now
+    }
+
+    #[inline]
+    fn see(&self, now: u64) {
+        self.seen.set(now);
+        self.stale.set(false);
+    }
+
+    /// Whether `deadline` has come, with at most one look at the clock between two waits.
+    #[inline]
+    pub(crate) fn has_come(&self, deadline: u64) -> bool {
+        self.has_seen(deadline) || self.stale.get() && self.now_nanos() >= deadline
     }
 
     /// Whether the clock is known to have reached `deadline`, without a look at it.
     #[inline]
-    pub(crate) fn has_seen(&self, deadline: Instant) -> bool {
+    pub(crate) fn has_seen(&self, deadline: u64) -> bool {
         self.seen.get() >= deadline
     }
 
     /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
     #[inline]
-    pub(crate) fn has_fired(&self, deadline: Instant) -> bool {
-        self.wheel.borrow().has_expired(self.clock.nanos(deadline))
+    pub(crate) fn has_fired(&self, deadline: u64) -> bool {
+        self.wheel.borrow().has_expired(deadline)
     }
 
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
     #[inline]
-    pub(crate) fn arm(&self, deadline: Instant, waker: &Waker) -> Key {
+    pub(crate) fn arm(&self, deadline: u64, waker: &Waker) -> Key {
         // Cloned before anything is borrowed: that may run foreign code.
         let waker = waker.clone();
-        let deadline = self.clock.nanos(deadline);
         self.wheel.borrow_mut().insert(deadline, waker)
     }
 
@@ -184,8 +218,8 @@ impl Reactor {
     }
 
     /// Gives the timer another deadline. False if it is no longer armed.
-    pub(crate) fn reschedule(&self, key: Key, deadline: Instant) -> bool {
-        self.wheel.borrow_mut().reschedule(key, self.clock.nanos(deadline))
+    pub(crate) fn reschedule(&self, key: Key, deadline: u64) -> bool {
+        self.wheel.borrow_mut().reschedule(key, deadline)
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
@@ -196,12 +230,12 @@ impl Reactor {
 
     /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
     /// until it has reached `goal`.
-    pub(crate) fn set_goal(&self, goal: Instant) {
+    pub(crate) fn set_goal(&self, goal: u64) {
         self.goal.set(self.goal.get().max(Some(goal)));
     }
 
     /// Nobody waits for the clock to reach `goal` any more.
-    pub(crate) fn drop_goal(&self, goal: Instant) {
+    pub(crate) fn drop_goal(&self, goal: u64) {
         if self.goal.get() == Some(goal) {
             self.goal.set(None);
         }
@@ -215,30 +249,66 @@ impl Reactor {
     /// A turn while the clock runs.
     fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
         if how == Wait::Poll {
-            self.wait(Some(Duration::ZERO), woken);
+            self.wait(Wait::Poll, woken);
             self.fire(woken);
             return;
         }
-        // First of all the wheel learns the time, so that it can tell what comes next: it may not have been used for hours.
-        let late = self.fire(woken);
-        let timeout = if late > 0 { Some(Duration::ZERO) } else { self.time_to_deadline() };
-        self.wait(timeout, woken);
-        self.burst.set(late + self.fire(woken) >= BURST);
+        let late = self.prepare_alarm(woken);
+        // While the alarm is silent, nothing is due that was not due before: there is no need to look at the clock or the wheel.
+        let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, woken);
+        if late > 0 || went_off {
+            self.step.set(burst_step(late + self.fire(woken)));
+        }
+    }
+
+    /// Sees to it that a wait ends when the next timer is due. Fires what is due already, and tells how many.
+    fn prepare_alarm(&self, woken: &mut Vec<Waker>) -> usize {
+        while let Some(next) = self.next_stop() {
+            // The alarm is set by the system's clock: if ours is another, it may have been moved meanwhile.
+            if self.alarm.get() <= next && self.clock.is_real() {
+                return 0;
+            }
+            let now = self.now_nanos();
+            if now < next {
+                self.driver.borrow_mut().set_alarm(Duration::from_nanos(next - now));
+                self.alarm.set(next);
+                return 0;
+            }
+            // This also has the wheel learn the time, if it was not used for long.
+            let late = self.fire(woken);
+            if late > 0 {
+                return late;
+            }
+        }
+        0
+    }
+
+    /// When the wheel has something to do next. An empty one gives memory back: nobody may come for long.
+    fn next_stop(&self) -> Option<u64> {
+        let mut wheel = self.wheel.borrow_mut();
+        let next = wheel.next_deadline(Precision::Tick);
+        if next.is_none() {
+            wheel.trim();
+        }
+        next.map(|next| next.checked_next_multiple_of(self.step.get()).unwrap_or(next))
     }
 
     /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
     fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
-        self.wait(Some(Duration::ZERO), woken);
+        self.wait(Wait::Poll, woken);
         self.fire(woken);
         if !woken.is_empty() || self.handle.take_rung() {
             return;
         }
         let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
         let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
-        let deadline = if moves { self.exact_deadline() } else { None };
+        let deadline = if moves { self.wheel.borrow_mut().next_deadline(Precision::Exact) } else { None };
         match deadline.into_iter().chain(goal).min() {
-            Some(next) => self.clock.advance_to(next),
-            None if how == Wait::Block => self.wait(None, woken),
+            Some(next) => self.clock.advance_to(instant(next)),
+            None if how == Wait::Block => {
+                self.wheel.borrow_mut().trim();
+                self.wait(Wait::Block, woken);
+            }
             None => {}
         }
         self.fire(woken);
@@ -256,11 +326,17 @@ impl Reactor {
         self.handle.requests.serve(&mut self.wheel.borrow_mut(), &mut removed);
     }
 
-    fn wait(&self, timeout: Option<Duration>, woken: &mut Vec<Waker>) {
-        match self.driver.borrow_mut().wait(timeout, woken) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => panic!("the I/O driver cannot wait: {error}"),
-            _ => {}
+    /// Tells whether the alarm went off.
+    fn wait(&self, how: Wait, woken: &mut Vec<Waker>) -> bool {
+        self.stale.set(true);
+        let went_off = match self.driver.borrow_mut().wait(how, woken) {
+            Ok(went_off) => went_off,
+            Err(error) => panic!("the I/O driver cannot wait: {error}"),
+        };
+        if went_off {
+            self.alarm.set(NO_ALARM);
         }
+        went_off
     }
 
     /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
@@ -268,24 +344,11 @@ impl Reactor {
         let before = woken.len();
         let mut wheel = self.wheel.borrow_mut();
         if !wheel.is_empty() {
-            wheel.advance(self.clock.nanos(self.now()), self.precision(), woken);
-            wheel.trim();
+            wheel.advance(self.now_nanos(), self.precision(), woken);
         } else if self.goal.get().is_some() {
-            self.now();
+            self.now_nanos();
         }
         woken.len() - before
-    }
-
-    /// How long nothing is due, after `fire` found nothing. None: for ever.
-    fn time_to_deadline(&self) -> Option<Duration> {
-        let next = self.wheel.borrow_mut().next_deadline(Precision::Tick)?;
-        let next = if self.burst.get() { burst_end(next) } else { next };
-        Some(Duration::from_nanos(next.saturating_sub(self.clock.nanos(self.seen.get()))))
-    }
-
-    fn exact_deadline(&self) -> Option<Instant> {
-        let next = self.wheel.borrow_mut().next_deadline(Precision::Exact)?;
-        Some(self.clock.instant(next))
     }
 
     fn precision(&self) -> Precision {
@@ -304,9 +367,13 @@ impl Drop for Reactor {
     }
 }
 
-/// When a burst that goes on at `next` is served.
-fn burst_end(next: u64) -> u64 {
-    next.checked_next_multiple_of(BURST_STEP).unwrap_or(next)
+/// What deadlines are rounded up to after so many timers have fired together.
+fn burst_step(fired: usize) -> u64 {
+    match fired {
+        ..BURST => 1,
+        BURST..LARGE_BURST => BURST_STEP,
+        LARGE_BURST.. => LARGE_BURST_STEP,
+    }
 }
 
 /// Wakes all. A panic of a waker is its own affair: it neither keeps others asleep nor reaches who drives.

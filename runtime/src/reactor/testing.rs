@@ -6,19 +6,21 @@ use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use super::Reactor;
 use super::clock::Clock;
 use super::driver::{Driver, DriverHandle};
 use super::mio::MioDriver;
+use super::{Reactor, Wait};
 
 /// What the driver was asked and what it is to answer.
 #[derive(Default)]
 pub(crate) struct Script {
-    /// The timeouts it was given.
-    pub(crate) waits: Mutex<Vec<Option<Duration>>>,
+    /// How it was to wait.
+    pub(crate) waits: Mutex<Vec<Wait>>,
+    /// What the alarm was set to.
+    pub(crate) alarms: Mutex<Vec<Duration>>,
     /// The wakers that it finds in its next wait.
     pub(crate) events: Mutex<Vec<Waker>>,
-    /// Called once, in the next wait without a timeout, in the stead of another thread.
+    /// Called once, in the next wait that blocks, in the stead of another thread.
     pub(crate) meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -35,16 +37,20 @@ struct ScriptedDriver {
 }
 
 impl Driver for ScriptedDriver {
-    fn wait(&mut self, timeout: Option<Duration>, woken: &mut Vec<Waker>) -> io::Result<()> {
-        self.script.waits.lock().unwrap().push(timeout);
+    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<bool> {
+        self.script.waits.lock().unwrap().push(how);
         woken.append(&mut self.script.events.lock().unwrap());
-        if timeout.is_none()
+        if how == Wait::Block
             && let Some(meanwhile) = self.script.meanwhile.lock().unwrap().take()
         {
             meanwhile();
         }
-        let timeout = if woken.is_empty() { timeout } else { Some(Duration::ZERO) };
-        self.system.wait(timeout, woken)
+        self.system.wait(if woken.is_empty() { how } else { Wait::Poll }, woken)
+    }
+
+    fn set_alarm(&mut self, after: Duration) {
+        self.script.alarms.lock().unwrap().push(after);
+        self.system.set_alarm(after);
     }
 
     fn handle(&self) -> &Arc<DriverHandle> {

@@ -47,8 +47,8 @@ pub(crate) enum Precision {
 /// Names an entry. No two entries of a wheel ever have equal keys, so one that is kept for too long does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
-    index: u32,
-    generation: u64,
+    pub(crate) index: u32,
+    pub(crate) generation: u64,
 }
 
 #[derive(Debug)]
@@ -63,8 +63,11 @@ pub(crate) struct Wheel<T> {
     unsorted: u64,
     slots: Box<[Slot; PLACES]>,
     entries: Vec<Entry<T>>,
-    /// The first free entry; the others follow through `next`.
-    vacant: u32,
+    /// The free entries among those that are in use: what was removed is used again first, what has expired last, so that
+    /// timers which follow one another in time tend to do so in memory.
+    vacant: Slot,
+    /// So many entries, from the first, are in use, or free and in the list. It starts again when all are free.
+    used: u32,
     len: usize,
     /// The generation of the youngest entry.
     generation: u64,
@@ -79,6 +82,8 @@ struct Slot {
     last: u32,
 }
 
+const EMPTY: Slot = Slot { first: NONE, last: NONE };
+
 #[derive(Debug)]
 struct Entry<T> {
     deadline: u64,
@@ -90,15 +95,18 @@ struct Entry<T> {
 }
 
 impl<T> Wheel<T> {
-    pub(crate) fn new() -> Self {
+    /// A wheel to which nothing is due before `start`.
+    pub(crate) fn new(start: u64) -> Self {
+        let elapsed = start >> TICK_BITS;
         Self {
-            elapsed: 0,
-            expired_until: 0,
+            elapsed,
+            expired_until: elapsed << TICK_BITS,
             occupied: [0; LEVELS],
             unsorted: 0,
-            slots: Box::new([Slot { first: NONE, last: NONE }; PLACES]),
+            slots: Box::new([EMPTY; PLACES]),
             entries: Vec::new(),
-            vacant: NONE,
+            vacant: EMPTY,
+            used: 0,
             len: 0,
             generation: 0,
             sorting: Vec::new(),
@@ -108,6 +116,11 @@ impl<T> Wheel<T> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.capacity()
     }
 
     #[cfg(all(test, not(loom)))]
@@ -122,13 +135,13 @@ impl<T> Wheel<T> {
         let place = self.place(deadline);
         let stamp = self.generation << PLACE_BITS | place as u64;
         let entry = Entry { deadline, stamp, prev: self.slots[place].last, next: NONE, value: Some(value) };
-        let index = match self.entries.get_mut(self.vacant as usize) {
+        let index = match self.entries.get_mut(self.vacant.first as usize) {
             Some(free) => {
-                let index = mem::replace(&mut self.vacant, free.next);
+                let index = mem::replace(&mut self.vacant.first, free.next);
                 *free = entry;
                 index
             }
-            None => self.grow(entry),
+            None => self.take_next(entry),
         };
         self.len += 1;
         self.append(index, place, deadline);
@@ -140,7 +153,13 @@ impl<T> Wheel<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.find(key)?;
         self.unlink(key.index);
-        self.free(key.index)
+        let value = self.free(key.index);
+        let next = mem::replace(&mut self.vacant.first, key.index);
+        if next == NONE {
+            self.vacant.last = key.index;
+        }
+        self.entries[key.index as usize].next = next;
+        value
     }
 
     /// The value of the entry, if it has not expired or been removed.
@@ -205,20 +224,26 @@ impl<T> Wheel<T> {
     /// Takes everything out, in no order.
     pub(crate) fn clear(&mut self, removed: &mut Vec<T>) {
         removed.extend(self.entries.drain(..).filter_map(|entry| entry.value));
-        self.vacant = NONE;
         self.len = 0;
+        self.restart();
         self.occupied = [0; LEVELS];
         self.unsorted = 0;
-        self.slots.fill(Slot { first: NONE, last: NONE });
+        self.slots.fill(EMPTY);
     }
 
     /// Gives memory back after a burst, if the wheel is empty.
+    #[inline]
     pub(crate) fn trim(&mut self) {
         if self.is_empty() && self.entries.capacity() > RETAINED {
-            self.entries = Vec::new();
-            self.vacant = NONE;
-            self.sorting = Vec::new();
+            self.drop_memory();
         }
+    }
+
+    #[cold]
+    fn drop_memory(&mut self) {
+        self.entries = Vec::new();
+        self.restart();
+        self.sorting = Vec::new();
     }
 
     /// The first occupied slot: level, slot and the tick at which it starts.
@@ -234,7 +259,7 @@ impl<T> Wheel<T> {
     /// Moves the entries of a slot, whose time has come, to the levels below.
     fn cascade(&mut self, place: usize) {
         let mut index = self.slots[place].first;
-        self.slots[place] = Slot { first: NONE, last: NONE };
+        self.slots[place] = EMPTY;
         self.occupied[place / SLOTS] &= !(1 << (place % SLOTS));
         while let Some(entry) = self.entries.get(index as usize) {
             let next = entry.next;
@@ -245,11 +270,54 @@ impl<T> Wheel<T> {
 
     /// Takes all out of a slot of level 0.
     fn expire_all(&mut self, slot: usize, expired: &mut Vec<T>) {
+        if self.unsorted & 1 << slot == 0 {
+            return self.expire_list(slot, expired);
+        }
         let mut order = self.unlink_all(slot);
         for (_, index) in order.drain(..) {
             expired.extend(self.free(index));
+            self.vacate(Slot { first: index, last: index });
         }
         self.sorting = order;
+    }
+
+    /// The same if they lie in the order of deadlines: the list becomes a part of the list of free entries, as it is.
+    fn expire_list(&mut self, slot: usize, expired: &mut Vec<T>) {
+        let list = mem::replace(&mut self.slots[slot], EMPTY);
+        self.occupied[0] &= !(1 << slot);
+        let mut index = list.first;
+        while let Some(entry) = self.entries.get_mut(index as usize) {
+            index = entry.next;
+            entry.stamp = 0;
+            if let Some(value) = entry.value.take() {
+                expired.push(value);
+            }
+            self.len -= 1;
+        }
+        self.vacate(list);
+    }
+
+    /// Puts a list of entries, which have just become free, behind those that are.
+    #[inline]
+    fn vacate(&mut self, list: Slot) {
+        if self.is_empty() {
+            return self.restart();
+        }
+        match self.entries.get_mut(self.vacant.last as usize) {
+            Some(last) if self.vacant.first != NONE => last.next = list.first,
+            _ => self.vacant.first = list.first,
+        }
+        self.vacant.last = list.last;
+        if let Some(last) = self.entries.get_mut(list.last as usize) {
+            last.next = NONE;
+        }
+    }
+
+    /// All entries are free: the next ones are taken from the first on.
+    #[inline]
+    fn restart(&mut self) {
+        self.vacant = EMPTY;
+        self.used = 0;
     }
 
     /// Takes what is due until `due` out of a slot of level 0. Tells whether that was all.
@@ -262,6 +330,7 @@ impl<T> Wheel<T> {
             let index = self.slots[slot].first;
             self.unlink(index);
             expired.extend(self.free(index));
+            self.vacate(Slot { first: index, last: index });
         }
         true
     }
@@ -290,7 +359,7 @@ impl<T> Wheel<T> {
         if self.unsorted & 1 << slot != 0 {
             order.sort_by_key(|&(deadline, _)| deadline);
         }
-        self.slots[slot] = Slot { first: NONE, last: NONE };
+        self.slots[slot] = EMPTY;
         self.occupied[0] &= !(1 << slot);
         self.unsorted &= !(1 << slot);
         order
@@ -375,15 +444,24 @@ impl<T> Wheel<T> {
         self.entries.get_mut(key.index as usize).filter(|entry| entry.stamp >> PLACE_BITS == key.generation)
     }
 
-    /// Makes an unlinked entry free.
+    /// Makes an unlinked entry free; it is in no list yet.
     #[inline]
     fn free(&mut self, index: u32) -> Option<T> {
         let entry = &mut self.entries[index as usize];
         entry.stamp = 0;
-        entry.next = self.vacant;
-        self.vacant = index;
         self.len -= 1;
         entry.value.take()
+    }
+
+    /// Where the list of free entries is empty.
+    fn take_next(&mut self, entry: Entry<T>) -> u32 {
+        let index = self.used;
+        match self.entries.get_mut(index as usize) {
+            Some(free) => *free = entry,
+            None => return self.grow(entry),
+        }
+        self.used += 1;
+        index
     }
 
     #[cold]
@@ -393,7 +471,8 @@ impl<T> Wheel<T> {
             "too many timers: one thread can have 4,294,967,295 armed at a time"
         );
         self.entries.push(entry);
-        self.entries.len() as u32 - 1
+        self.used += 1;
+        self.used - 1
     }
 }
 

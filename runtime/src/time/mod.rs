@@ -1,8 +1,9 @@
 //! Sleeping, timeouts, intervals, Twisted's `call_later`, and a clock that tests can stop.
 //!
-//! A sleep counts from the call that makes it, not from its first poll. Timers are precise to about 65 µs and never early;
-//! what is due together fires in the order of the deadlines, and of arming where those are equal. A timer belongs to the
-//! runtime in which it was made, on whatever thread it is polled, moved, reset or dropped.
+//! A sleep counts from the call that makes it, not from its first poll. Timers are precise to about 65 µs, to about 0.5 ms
+//! while very many are due one after the other, and never early; what is due together fires in the order of the deadlines, and
+//! of arming where those are equal. A timer belongs to the runtime in which it was made, on whatever thread it is polled, moved,
+//! reset or dropped; only [`Sleep`] tells when it may change over to another.
 //!
 //! # Virtual time
 //!

@@ -10,7 +10,11 @@ use std::time::Duration;
 use super::Instant;
 use crate::context::{self, NO_RUNTIME};
 use crate::coop;
+use crate::reactor::clock::{instant, length, nanos};
 use crate::reactor::{Handle, Key, Reactor, ReactorId, RemoteTimer};
+
+/// About 30 years: later than anybody waits, and near enough that some more can be added.
+const FAR: u64 = 30 * 365 * 86_400 * 1_000_000_000;
 
 const RUNTIME_GONE: &str = "a `Sleep` cannot wait: the runtime in which it was made has been shut down";
 
@@ -73,13 +77,19 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// It takes no memory outside itself until it is polled for the first time. It may be moved to other threads, also between
 /// polls. After it has been ready it stays ready, until it is [`reset`](Self::reset).
 ///
+/// It belongs to the runtime in which it was made, whose clock counts. Polled by another runtime before its time, it moves
+/// there for good, if the clocks of both have never been paused.
+///
 /// Counterpart: `tokio::time::Sleep`, but this one is `Unpin`.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Sleep {
-    deadline: Instant,
-    /// Whose clock counts.
+    /// As timers count.
+    deadline: u64,
+    /// Whose clock counts, and where it is armed.
     home: ReactorId,
+    /// Of the entry, if it is armed here.
+    index: u32,
     armed: Armed,
 }
 
@@ -88,8 +98,8 @@ pub struct Sleep {
 enum Armed {
     #[default]
     No,
-    /// In the wheel of this reactor, put there by the thread that drives it. The entry may have expired.
-    Here { reactor: ReactorId, key: Key },
+    /// In the wheel at home, put there by the thread that drives it. The entry, of this generation, may have expired.
+    Here(u64),
     /// Asked for at home by a thread that does not drive it.
     Remote(Arc<RemoteTimer>),
 }
@@ -98,11 +108,11 @@ impl Sleep {
     #[inline]
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Self {
-        let (home, now) = match on_own_reactor(|reactor| (reactor.id(), reactor.now())) {
+        let (home, now) = match on_own_reactor(|reactor| (reactor.id(), reactor.now_nanos())) {
             Some(here) => here,
-            None => entered(|handle| (handle.id(), handle.clock().now())),
+            None => entered(|handle| (handle.id(), handle.clock().now_nanos())),
         };
-        Self { deadline: Instant::from_std(now).saturating_add(duration), home, armed: Armed::No }
+        Self::new(home, now.checked_add(length(duration)).unwrap_or(now.saturating_add(FAR)))
     }
 
     #[inline]
@@ -112,12 +122,17 @@ impl Sleep {
             Some(here) => here,
             None => entered(Handle::id),
         };
-        Self { deadline, home, armed: Armed::No }
+        Self::new(home, nanos(deadline.into_std()))
     }
 
-    /// When this is ready.
+    #[inline]
+    fn new(home: ReactorId, deadline: u64) -> Self {
+        Self { deadline, home, index: 0, armed: Armed::No }
+    }
+
+    /// When this is ready. A deadline that is further away than 400 years shows as one that is not.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        instant(self.deadline).into()
     }
 
     /// Whether the deadline has passed, by the clock.
@@ -146,13 +161,15 @@ impl Sleep {
 
     /// As `reset`.
     pub(crate) fn reset_to(&mut self, deadline: Instant) {
+        let deadline = nanos(deadline.into_std());
         self.deadline = deadline;
         match &self.armed {
             Armed::No => {}
-            &Armed::Here { reactor, key } => {
-                let armed = on_reactor(reactor, |reactor| reactor.reschedule(key, deadline.into_std()));
+            &Armed::Here(generation) => {
+                let key = self.key(generation);
+                let armed = on_reactor(self.home, |reactor| reactor.reschedule(key, deadline));
                 let armed = armed.or_else(|| {
-                    Handle::find(reactor)?.reschedule_timer(key, deadline.into_std());
+                    Handle::find(self.home)?.reschedule_timer(key, deadline);
                     Some(true)
                 });
                 if armed != Some(true) {
@@ -164,7 +181,7 @@ impl Sleep {
                 self.armed = Armed::No;
                 if let Some(handle) = Handle::find(self.home) {
                     remains.key.into_iter().for_each(|key| handle.cancel_timer(key));
-                    let timer = remains.waker.and_then(|waker| handle.arm_timer(deadline.into_std(), waker));
+                    let timer = remains.waker.and_then(|waker| handle.arm_timer(deadline, waker));
                     self.armed = timer.map_or(Armed::No, Armed::Remote);
                 }
             }
@@ -190,7 +207,10 @@ impl Sleep {
                     true
                 }
             }),
-            Armed::Here { reactor, key } => on_reactor(reactor, |reactor| reactor.set_waker(key, cx.waker())),
+            Armed::Here(generation) => {
+                let key = self.key(generation);
+                on_reactor(self.home, |reactor| reactor.set_waker(key, cx.waker()))
+            }
             Armed::Remote(_) => None,
         };
         if waits == Some(true) { Poll::Pending } else { self.poll_elapsed(cx) }
@@ -199,22 +219,24 @@ impl Sleep {
     /// On the thread that drives `reactor`. None: that is not where this can wait.
     #[inline]
     fn poll_on(&mut self, reactor: &Reactor, cx: &Context<'_>) -> Option<Poll<()>> {
-        if reactor.id() != self.home && !self.may_wait_on(reactor) {
+        if reactor.id() != self.home && !self.moves_to(reactor) {
             return None;
         }
-        let deadline = self.deadline.into_std();
-        if reactor.has_seen(deadline) {
+        // One that is armed will be fired in time; before arming, a look at the clock may be due.
+        let is_over = match self.armed {
+            Armed::Here(_) => reactor.has_seen(self.deadline),
+            _ => reactor.has_come(self.deadline),
+        };
+        if is_over {
             match self.armed {
                 // The common case does not touch the memory of the entry, which has gone cold.
-                Armed::Here { reactor: id, .. } if id == reactor.id() && reactor.has_fired(deadline) => {
-                    self.armed = Armed::No;
-                }
+                Armed::Here(_) if reactor.has_fired(self.deadline) => self.armed = Armed::No,
                 _ => self.disarm(),
             }
             return Some(Poll::Ready(()));
         }
         match self.armed {
-            Armed::Here { reactor: id, key } if id == reactor.id() && reactor.set_waker(key, cx.waker()) => {}
+            Armed::Here(generation) if reactor.set_waker(self.key(generation), cx.waker()) => {}
             _ => self.arm_on(reactor, cx),
         }
         Some(Poll::Pending)
@@ -223,29 +245,32 @@ impl Sleep {
     #[inline]
     fn arm_on(&mut self, reactor: &Reactor, cx: &Context<'_>) {
         self.disarm();
-        let key = reactor.arm(self.deadline.into_std(), cx.waker());
-        self.armed = Armed::Here { reactor: reactor.id(), key };
+        let Key { index, generation } = reactor.arm(self.deadline, cx.waker());
+        self.index = index;
+        self.armed = Armed::Here(generation);
     }
 
-    /// A reactor of another runtime will do if the same clock drives both.
+    /// The reactor of another runtime becomes the home if the same clock drives both.
     #[cold]
-    fn may_wait_on(&self, reactor: &Reactor) -> bool {
-        reactor.clock().is_real()
-            && match Handle::find(self.home) {
-                Some(home) => home.clock().is_real(),
-                None => matches!(self.armed, Armed::Here { reactor: id, .. } if id == reactor.id()),
-            }
+    fn moves_to(&mut self, reactor: &Reactor) -> bool {
+        let home = Handle::find(self.home);
+        let moves = reactor.clock().is_real() && home.is_some_and(|home| home.clock().is_real());
+        if moves {
+            self.disarm();
+            self.home = reactor.id();
+        }
+        moves
     }
 
     /// On a thread that does not drive a reactor which would do: waits at home, from outside.
     #[cold]
     fn poll_remote(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let deadline = self.deadline.into_std();
+        let deadline = self.deadline;
         let Some(home) = Handle::find(self.home) else {
-            assert!(std::time::Instant::now() >= deadline, "{RUNTIME_GONE}");
+            assert!(nanos(std::time::Instant::now()) >= deadline, "{RUNTIME_GONE}");
             return Poll::Ready(());
         };
-        if home.clock().now() >= deadline {
+        if home.clock().now_nanos() >= deadline {
             self.disarm();
             return Poll::Ready(());
         }
@@ -264,8 +289,9 @@ impl Sleep {
     /// Takes the timer out of wherever it is.
     #[inline]
     fn disarm(&mut self) {
-        if let Armed::Here { reactor, key } = self.armed {
-            let here = on_reactor(reactor, |reactor| drop(reactor.cancel(key)));
+        if let Armed::Here(generation) = self.armed {
+            let key = self.key(generation);
+            let here = on_reactor(self.home, |reactor| drop(reactor.cancel(key)));
             if here.is_some() {
                 self.armed = Armed::No;
                 return;
@@ -278,23 +304,29 @@ impl Sleep {
 
     #[cold]
     fn disarm_remote(&mut self) {
-        let (reactor, key) = match mem::take(&mut self.armed) {
+        let key = match mem::take(&mut self.armed) {
             Armed::No => return,
-            Armed::Here { reactor, key } => (reactor, Some(key)),
-            Armed::Remote(timer) => (self.home, timer.cancel().key),
+            Armed::Here(generation) => Some(self.key(generation)),
+            Armed::Remote(timer) => timer.cancel().key,
         };
         if let Some(key) = key
-            && let Some(handle) = Handle::find(reactor)
+            && let Some(handle) = Handle::find(self.home)
         {
             handle.cancel_timer(key);
         }
     }
 
+    /// Of the entry, if it is armed here.
+    #[inline]
+    fn key(&self, generation: u64) -> Key {
+        Key { index: self.index, generation }
+    }
+
     /// The time by the clock that counts.
-    fn now(&self) -> Instant {
-        on_reactor(self.home, Reactor::now)
-            .or_else(|| Some(Handle::find(self.home)?.clock().now()))
-            .map_or_else(|| std::time::Instant::now().into(), Instant::from_std)
+    fn now(&self) -> u64 {
+        on_reactor(self.home, Reactor::now_nanos)
+            .or_else(|| Some(Handle::find(self.home)?.clock().now_nanos()))
+            .unwrap_or_else(|| nanos(std::time::Instant::now()))
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Instant, Sleep};
 use crate::context::{self, NO_RUNTIME};
+use crate::reactor::clock::nanos;
 use crate::reactor::{Handle, ReactorId};
 
 /// Stops the clock of this runtime; see [virtual time](crate::time#virtual-time).
@@ -116,7 +117,7 @@ struct Goal {
 
 impl Goal {
     fn set(handle: &Handle, time: Instant) -> Self {
-        context::with_reactor(|reactor| reactor.set_goal(time.into_std()));
+        context::with_reactor(|reactor| reactor.set_goal(nanos(time.into_std())));
         Self { reactor: handle.id(), time }
     }
 }
@@ -125,7 +126,7 @@ impl Drop for Goal {
     fn drop(&mut self) {
         context::with_reactor(|reactor| {
             if reactor.id() == self.reactor {
-                reactor.drop_goal(self.time.into_std());
+                reactor.drop_goal(nanos(self.time.into_std()));
             }
         });
     }

@@ -67,7 +67,7 @@ fn random_operations_agree_with_an_ordered_map() {
 
 fn random_operations(seed: u64, spread: u32, operations: u32) {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let (mut wheel, mut model) = (Wheel::new(), Model::default());
+    let (mut wheel, mut model) = (Wheel::new(0), Model::default());
     let mut keys: Vec<(Key, (u64, u64))> = Vec::new();
     let mut now = 0u64;
     for value in 0..u64::from(operations) {
@@ -121,7 +121,7 @@ fn random_operations(seed: u64, spread: u32, operations: u32) {
 #[test]
 fn hundred_thousand_timers_fire_in_order() {
     let mut random = Random(42);
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     let mut expected: Vec<(u64, u64)> = (0..100_000).map(|value| (random.below(60_000_000_000), value)).collect();
     for &(deadline, value) in &expected {
         wheel.insert(deadline, value);
@@ -136,7 +136,7 @@ fn hundred_thousand_timers_fire_in_order() {
 
 #[test]
 fn hundred_thousand_timers_in_one_tick() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     // Backwards within the tick, two of each deadline.
     for value in 0..100_000u64 {
         wheel.insert(10 * TICK - value / 2, value);
@@ -151,7 +151,7 @@ fn hundred_thousand_timers_in_one_tick() {
 
 #[test]
 fn exact_steps_through_one_tick() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     for value in (0..20_000u64).rev() {
         wheel.insert(TICK + 1 + value, value);
     }
@@ -165,7 +165,7 @@ fn exact_steps_through_one_tick() {
 #[test]
 fn cascade_from_every_level() {
     for level in 0..LEVELS as u32 {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(0);
         let start = 1u64 << (SLOT_BITS * level);
         // At, just before and just after the start of a slot of this level, and at its very end.
         let ticks = [start - 1, start, start + 1, start + start / 2, 2 * start - 1, 63 * start];
@@ -186,7 +186,7 @@ fn cascade_from_every_level() {
 
 #[test]
 fn removal_between_cascades() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     let far = (64 * 64 * 5 + 64 * 3 + 7) * TICK;
     let keys: Vec<Key> = (0..10).map(|value| wheel.insert(far, value)).collect();
     assert_eq!(wheel.remove(keys[0]), Some(0));
@@ -202,7 +202,7 @@ fn removal_between_cascades() {
 
 #[test]
 fn stale_keys_find_nothing() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     let first = wheel.insert(TICK, 1);
     assert_eq!(advance(&mut wheel, TICK, Precision::Tick), [1]);
     let second = wheel.insert(2 * TICK, 2);
@@ -218,7 +218,7 @@ fn stale_keys_find_nothing() {
 
 #[test]
 fn deadlines_are_rounded_up() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     wheel.insert(TICK + 1, 1);
     assert_eq!(advance(&mut wheel, 2 * TICK - 1, Precision::Tick), Vec::<u64>::new());
     assert_eq!(advance(&mut wheel, 2 * TICK, Precision::Tick), [1]);
@@ -228,7 +228,7 @@ fn deadlines_are_rounded_up() {
 
 #[test]
 fn what_has_expired_is_known_without_the_entry() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     wheel.insert(TICK + 1, 1);
     advance(&mut wheel, 2 * TICK - 1, Precision::Tick);
     assert!(wheel.has_expired(TICK) && !wheel.has_expired(TICK + 1));
@@ -241,7 +241,7 @@ fn what_has_expired_is_known_without_the_entry() {
 
 #[test]
 fn exact_and_ticks_may_alternate() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     wheel.insert(TICK + 5, 1);
     wheel.insert(TICK + 9, 2);
     assert_eq!(advance(&mut wheel, TICK + 5, Precision::Exact), [1]);
@@ -253,7 +253,7 @@ fn exact_and_ticks_may_alternate() {
 
 #[test]
 fn the_end_of_time_is_an_entry_like_others() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     let last = wheel.insert(u64::MAX, 1);
     wheel.insert(1 << 60, 2);
     assert_eq!(advance(&mut wheel, 1 << 60, Precision::Tick), [2]);
@@ -264,7 +264,7 @@ fn the_end_of_time_is_an_entry_like_others() {
 
 #[test]
 fn memory_of_a_burst_is_given_back() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     let keys: Vec<Key> = (0..10_000).map(|value| wheel.insert(value, value)).collect();
     keys.iter().for_each(|&key| assert!(wheel.remove(key).is_some()));
     wheel.trim();
@@ -275,8 +275,25 @@ fn memory_of_a_burst_is_given_back() {
 }
 
 #[test]
+fn places_are_used_again_in_the_order_of_time() {
+    let mut wheel = Wheel::new(0);
+    let insert = |wheel: &mut Wheel<u64>, tick: u64| wheel.insert(tick * TICK, tick).index;
+    assert_eq!([1, 2, 3, 4, 100].map(|tick| insert(&mut wheel, tick)), [0, 1, 2, 3, 4]);
+    assert_eq!(advance(&mut wheel, 4 * TICK, Precision::Tick), [1, 2, 3, 4]);
+    assert_eq!([5, 6, 7].map(|tick| insert(&mut wheel, tick)), [0, 1, 2]);
+    let key = wheel.insert(8 * TICK, 8);
+    assert_eq!(key.index, 3);
+    assert_eq!(advance(&mut wheel, 5 * TICK, Precision::Exact), [5]);
+    wheel.remove(key);
+    assert_eq!([9, 10, 11].map(|tick| insert(&mut wheel, tick)), [3, 0, 5], "what was removed is used again first");
+    advance(&mut wheel, 100 * TICK, Precision::Tick);
+    assert!(wheel.is_empty());
+    assert_eq!([101, 102, 103].map(|tick| insert(&mut wheel, tick)), [0, 1, 2], "from the start when all are free");
+}
+
+#[test]
 fn clear_takes_all_and_leaves_a_usable_wheel() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::new(0);
     let key = wheel.insert(1, 1);
     wheel.insert(1 << 40, 2);
     wheel.remove(key);

@@ -130,15 +130,38 @@ fn virtual_at_home_it_is_armed_at_home() {
 }
 
 #[test]
-fn paused_after_it_was_armed_elsewhere_it_comes_home() {
+fn armed_elsewhere_it_has_moved_for_good() {
     let (home, other) = (World::real(), World::real());
+    let flag = Flag::new();
     let mut sleep = home.drive(|| sleep(SECOND * 60));
     assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
-    assert_eq!(other.armed_timers(), 1);
     home.drive(pause);
     assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
-    home.turn(Wait::Poll);
-    assert_eq!((home.armed_timers(), other.armed_timers()), (1, 0));
+    assert_eq!((home.armed_timers(), other.armed_timers()), (0, 1));
+    other.drive(pause);
+    assert_eq!(home.drive(|| poll_with(&mut sleep, &flag.waker())), Poll::Pending);
+    drop(home);
+    other.turn(Wait::Poll);
+    while !flag.take() {
+        other.turn(Wait::Block);
+    }
+    assert!(sleep.is_elapsed());
+}
+
+#[test]
+fn reset_where_it_has_moved_to() {
+    let (home, other) = (World::real(), World::real());
+    let flag = Flag::new();
+    let mut sleep = home.drive(|| sleep(SECOND * 60));
+    assert_eq!(home.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Pending);
+    assert_eq!(other.drive(|| poll_with(&mut sleep, &flag.waker())), Poll::Pending);
+    drop(home);
+    Pin::new(&mut sleep).reset(Instant::now());
+    other.turn(Wait::Poll);
+    while !flag.take() {
+        other.turn(Wait::Block);
+    }
+    assert_eq!(other.drive(|| poll_with(&mut sleep, Waker::noop())), Poll::Ready(()));
 }
 
 #[test]
