@@ -1,0 +1,440 @@
+//! THE loop: the order of callbacks, pausing, chaining, cancelling. Untyped and iterative.
+//!
+//! A chain is what a [`Deferred`](crate::Deferred) and its [`Resolver`](crate::Resolver)s have in common. It follows
+//! Twisted's `_runCallbacks` event for event, with three differences that owned handles bring:
+//!
+//! - A Deferred that a callback returned has no other owner, so its successor always stands after its last step: it is
+//!   a field (`waiter`), and the loop goes on with it instead of keeping a stack.
+//! - Who waits holds what it waits for weakly, and is held by it: no cycle, and what nobody can fire is freed.
+//! - The value is moved into the running callback, so a Deferred that is returned while its own callbacks run is waited
+//!   for (Twisted would take the input of the running callback).
+//!
+//! # Invariants
+//!
+//! - No borrow of a chain's cells is held while user code runs: not in callbacks, cancellers, hooks, nor drops of them.
+//! - While RUNNING, the slot is empty and its content is with the loop.
+
+mod graveyard;
+mod nesting;
+mod steps;
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::{Rc, Weak};
+
+use crate::errors::{Abandoned, AlreadyCalled, Cancelled, ReturnedItself};
+use crate::inline::{Step, Value};
+use crate::unhandled::{self, Unhandled};
+use crate::{Failure, State};
+
+use steps::Steps;
+
+/// What a chain carries at present.
+pub(crate) enum Slot {
+    /// Nothing yet, or it was handed on, or it is with the running callback.
+    Empty,
+    Ok(Value),
+    Err(Failure),
+    /// The result will come from that chain, which a callback returned.
+    Waiting(Weak<Chain>),
+    /// What a callback returned, until the loop has looked at it. Never in a chain.
+    Returned(Consumer),
+}
+
+impl Slot {
+    pub(crate) fn ok<T: 'static>(value: T) -> Self {
+        Slot::Ok(Value::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self) -> Slot {
+        std::mem::replace(self, Slot::Empty)
+    }
+}
+
+/// The canceller of a chain; it may be asked more than once.
+pub(crate) type Canceller = Box<dyn FnMut(&Rc<Chain>, &'static Location<'static>)>;
+
+pub(crate) struct Chain {
+    flags: Cell<u8>,
+    paused: Cell<u32>,
+    resolvers: Cell<u32>,
+    slot: Cell<Slot>,
+    steps: RefCell<Steps>,
+    /// Who gets the result after the last step.
+    waiter: Cell<Option<Rc<Chain>>>,
+    canceller: Cell<Option<Canceller>>,
+    created: &'static Location<'static>,
+    fired: Cell<&'static Location<'static>>,
+}
+
+/// It has been fired.
+const CALLED: u8 = 1;
+/// Its callbacks run now.
+const RUNNING: u8 = 1 << 1;
+/// It was cancelled without a canceller: one late firing is ignored.
+const SWALLOW: u8 = 1 << 2;
+/// It came to its end with a failure that nobody has taken since.
+const UNHANDLED: u8 = 1 << 3;
+/// There is a handle that can add callbacks.
+const CONSUMER: u8 = 1 << 4;
+/// Dropping the last resolver leaves it pending.
+const DETACHED: u8 = 1 << 5;
+/// Cancelling asks the canceller and does nothing else, whatever that does.
+const ONLY_CANCELLER: u8 = 1 << 6;
+
+impl Chain {
+    /// A chain with a consumer and no resolver.
+    #[inline]
+    pub(crate) fn new(created: &'static Location<'static>) -> Rc<Self> {
+        Self::with_slot(created, CONSUMER, Slot::Empty)
+    }
+
+    /// A chain with a consumer, fired already.
+    #[inline]
+    pub(crate) fn fired(created: &'static Location<'static>, slot: Slot) -> Rc<Self> {
+        let unhandled = if matches!(slot, Slot::Err(_)) { UNHANDLED } else { 0 };
+        Self::with_slot(created, CONSUMER | CALLED | unhandled, slot)
+    }
+
+    #[inline]
+    fn with_slot(created: &'static Location<'static>, flags: u8, slot: Slot) -> Rc<Self> {
+        Rc::new(Self {
+            flags: Cell::new(flags),
+            paused: Cell::new(0),
+            resolvers: Cell::new(0),
+            slot: Cell::new(slot),
+            steps: RefCell::new(Steps::new()),
+            waiter: Cell::new(None),
+            canceller: Cell::new(None),
+            created,
+            fired: Cell::new(created),
+        })
+    }
+
+    pub(crate) fn set_canceller(&self, canceller: Canceller) {
+        self.canceller.set(Some(canceller));
+    }
+
+    /// A canceller that alone decides what cancelling means, before and after the firing.
+    pub(crate) fn set_only_canceller(&self, canceller: Canceller) {
+        self.set(ONLY_CANCELLER);
+        self.set_canceller(canceller);
+    }
+
+    /// Gives it its result and runs its callbacks.
+    #[inline]
+    pub(crate) fn fire(self: &Rc<Self>, slot: Slot, place: &'static Location<'static>) -> Result<(), AlreadyCalled> {
+        if self.has(CALLED) {
+            return if self.has(SWALLOW) {
+                self.clear(SWALLOW);
+                Ok(())
+            } else {
+                Err(AlreadyCalled)
+            };
+        }
+        self.set(CALLED);
+        self.fired.set(place);
+        drop(self.canceller.take());
+        match slot {
+            Slot::Returned(source) => match self.follow(source) {
+                Some(slot) => self.slot.set(slot),
+                None => return Ok(()),
+            },
+            slot => self.slot.set(slot),
+        }
+        self.run();
+        Ok(())
+    }
+
+    /// Adds a step and runs it at once if the result is there.
+    #[inline]
+    pub(crate) fn add(self: &Rc<Self>, step: Step<Slot>) {
+        self.steps.borrow_mut().push(step);
+        if self.has(CALLED) {
+            self.run();
+        }
+    }
+
+    pub(crate) fn pause(&self) {
+        self.paused.set(self.paused.get().saturating_add(1));
+    }
+
+    pub(crate) fn unpause(self: &Rc<Self>) {
+        // An unpause too many is ignored: the count must not run below the pauses of chaining.
+        let waiting = u32::from(self.is_waiting());
+        let paused = self.paused.get();
+        if paused > waiting {
+            self.paused.set(paused - 1);
+            if paused == 1 && self.has(CALLED) {
+                self.run();
+            }
+        }
+    }
+
+    /// Asks for it to be cancelled; if it waits for a chain that a callback returned, asks that one.
+    pub(crate) fn cancel(self: &Rc<Self>, place: &'static Location<'static>) {
+        let mut current = self.clone();
+        loop {
+            if current.has(ONLY_CANCELLER) && (current.has(CALLED) || current.ask_canceller(place)) {
+                return;
+            }
+            if !current.has(CALLED) {
+                if !current.ask_canceller(place) {
+                    current.set(SWALLOW);
+                }
+                if !current.has(CALLED) {
+                    current.fail_pending(Failure::new(Cancelled::default()), place);
+                }
+                return;
+            }
+            let slot = current.slot.replace(Slot::Empty);
+            let next = match &slot {
+                Slot::Waiting(source) => Some(source.upgrade()),
+                _ => None,
+            };
+            current.slot.set(slot);
+            match next {
+                None => return,
+                Some(Some(source)) => current = source,
+                // What it waited for is gone and will never answer (it was detached): the answer comes from here.
+                Some(None) => {
+                    current.slot.set(Slot::Err(Failure::new(Cancelled::default())));
+                    current.paused.set(current.paused.get() - 1);
+                    current.run();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Fails it, if it has not been fired.
+    pub(crate) fn fail_pending(self: &Rc<Self>, failure: Failure, place: &'static Location<'static>) {
+        if !self.has(CALLED) {
+            let fired = self.fire(Slot::Err(failure), place);
+            debug_assert!(fired.is_ok(), "it was not called a line ago");
+        }
+    }
+
+    /// Calls the canceller, if there is one.
+    fn ask_canceller(self: &Rc<Self>, place: &'static Location<'static>) -> bool {
+        let Some(mut canceller) = self.canceller.take() else { return false };
+        // A panic in it must not go through whoever cancels; it is the result instead.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| canceller(self, place))) {
+            self.fail_pending(Failure::from_panic(payload), place);
+        }
+        if self.has(ONLY_CANCELLER) && !self.has(CALLED) {
+            self.canceller.set(Some(canceller));
+        }
+        true
+    }
+
+    /// It counts as fired and waits for `source`, whose consumer is taken over.
+    pub(crate) fn wait_for(self: &Rc<Self>, source: &Rc<Chain>) {
+        self.set(CALLED);
+        self.paused.set(self.paused.get() + 1);
+        self.slot.set(Slot::Waiting(Rc::downgrade(source)));
+        source.waiter.set(Some(self.clone()));
+    }
+
+    /// Takes the result if it is there for the taking; it counts as handled then.
+    pub(crate) fn take_result(&self) -> Option<Slot> {
+        if !self.is_settled() {
+            return None;
+        }
+        self.clear(UNHANDLED);
+        Some(self.slot.replace(Slot::Empty))
+    }
+
+    /// Whether it has a result that is nobody's turn but the next consumer's.
+    fn is_settled(&self) -> bool {
+        self.has(CALLED) && !self.has(RUNNING) && self.paused.get() == 0 && self.steps.borrow().is_empty()
+    }
+
+    fn is_waiting(&self) -> bool {
+        let slot = self.slot.replace(Slot::Empty);
+        let waiting = matches!(slot, Slot::Waiting(_));
+        self.slot.set(slot);
+        waiting
+    }
+
+    pub(crate) fn created(&self) -> &'static Location<'static> {
+        self.created
+    }
+
+    pub(crate) fn is_called(&self) -> bool {
+        self.has(CALLED)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        if !self.has(CALLED) {
+            return State::Pending;
+        }
+        if self.has(RUNNING) {
+            return State::Running;
+        }
+        let slot = self.slot.replace(Slot::Empty);
+        let state = match &slot {
+            Slot::Waiting(_) => State::Chained,
+            _ if self.paused.get() > 0 => State::Paused,
+            Slot::Err(_) => State::Failed,
+            _ => State::Succeeded,
+        };
+        self.slot.set(slot);
+        state
+    }
+
+    // The loop.
+
+    /// Runs what can run: its steps, then whoever waits for it.
+    fn run(self: &Rc<Self>) {
+        if self.has(RUNNING) || self.paused.get() > 0 {
+            return;
+        }
+        nesting::enter(self, Self::run_all);
+    }
+
+    fn run_all(self: &Rc<Self>) {
+        let mut next = self.run_steps();
+        while let Some(current) = next {
+            if current.paused.get() > 0 {
+                return;
+            }
+            next = current.run_steps();
+        }
+    }
+
+    /// Runs the steps of one chain to their end or to a Deferred that has to be waited for. Returns the chain that has
+    /// got the result, if there is one.
+    fn run_steps(self: &Rc<Self>) -> Option<Rc<Chain>> {
+        // It may have started meanwhile, if this call stood in the list of `nesting`.
+        if self.has(RUNNING) {
+            return None;
+        }
+        self.set(RUNNING);
+        let mut slot = self.slot.replace(Slot::Empty);
+        while let Some(step) = self.next_step() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step.call(&mut slot))) {
+                slot = Slot::Err(Failure::from_panic(payload));
+            }
+            if let Slot::Returned(_) = slot {
+                let Slot::Returned(source) = slot.take() else { unreachable!() };
+                match self.follow(source) {
+                    Some(result) => slot = result,
+                    None => {
+                        self.clear(RUNNING | UNHANDLED);
+                        return None;
+                    }
+                }
+            }
+        }
+        self.clear(RUNNING);
+        if let Some(waiter) = self.waiter.take() {
+            self.clear(UNHANDLED);
+            waiter.slot.set(slot);
+            waiter.paused.set(waiter.paused.get() - 1);
+            return Some(waiter);
+        }
+        let failed = matches!(slot, Slot::Err(_));
+        self.slot.set(slot);
+        if failed {
+            self.set(UNHANDLED);
+            self.report_if_orphaned();
+        } else {
+            self.clear(UNHANDLED);
+        }
+        None
+    }
+
+    #[inline]
+    fn next_step(&self) -> Option<Step<Slot>> {
+        self.steps.borrow_mut().pop()
+    }
+
+    /// Takes the result of what a callback returned, or begins to wait for it.
+    fn follow(self: &Rc<Self>, source: Consumer) -> Option<Slot> {
+        let source = &source.0;
+        if Rc::ptr_eq(self, source) {
+            return Some(Slot::Err(Failure::new(ReturnedItself)));
+        }
+        let result = source.take_result();
+        if result.is_none() {
+            self.wait_for(source);
+        }
+        result
+    }
+
+    // Handles.
+
+    /// Reports its failure if it ended in one and no handle is left that could handle it.
+    fn report_if_orphaned(&self) {
+        if self.has(UNHANDLED) && !self.has(CONSUMER | RUNNING) && self.paused.get() == 0 {
+            self.report();
+        }
+    }
+
+    fn report(&self) {
+        self.clear(UNHANDLED);
+        if let Slot::Err(failure) = self.slot.replace(Slot::Empty) {
+            unhandled::report(Unhandled { failure, created: self.created, fired: self.fired.get() });
+        }
+    }
+
+    pub(crate) fn resolver_made(&self) {
+        self.resolvers.set(self.resolvers.get() + 1);
+    }
+
+    pub(crate) fn resolver_dropped(self: &Rc<Self>) {
+        let left = self.resolvers.get() - 1;
+        self.resolvers.set(left);
+        if left == 0 && !self.has(CALLED | DETACHED) {
+            self.fail_pending(Failure::new(Abandoned), self.created);
+        }
+    }
+
+    pub(crate) fn detach(&self) {
+        self.set(DETACHED);
+    }
+
+    // Flags.
+
+    /// Whether one of `flags` is set.
+    #[inline]
+    fn has(&self, flags: u8) -> bool {
+        self.flags.get() & flags != 0
+    }
+
+    #[inline]
+    fn set(&self, flags: u8) {
+        self.flags.set(self.flags.get() | flags);
+    }
+
+    #[inline]
+    fn clear(&self, flags: u8) {
+        self.flags.set(self.flags.get() & !flags);
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        if self.has(UNHANDLED) {
+            self.report();
+        }
+        let waiter = self.waiter.take();
+        let steps = self.steps.get_mut();
+        if waiter.is_some() || !steps.is_empty() {
+            graveyard::bury(std::mem::replace(steps, Steps::new()), waiter);
+        }
+    }
+}
+
+/// The right to add callbacks to a chain: there is one of it.
+pub(crate) struct Consumer(pub(crate) Rc<Chain>);
+
+impl Drop for Consumer {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.clear(CONSUMER);
+        self.0.report_if_orphaned();
+    }
+}
