@@ -5,7 +5,9 @@
 //!
 //! - A Deferred that a callback returned has no other owner, so its successor always stands after its last step: it is
 //!   a field (`waiter`), and the loop goes on with it instead of keeping a stack.
-//! - Who waits holds what it waits for weakly, and is held by it: no cycle, and what nobody can fire is freed.
+//! - References make no circle that outlives its use: what a chain waits for holds it strongly, and it holds that
+//!   strongly only as long as somebody up the line has a consumer handle (see [`Source`]). So what nobody can fire can
+//!   still be cancelled, and what nobody can fire or cancel is freed.
 //! - The value is moved into the running callback, so a Deferred that is returned while its own callbacks run is waited
 //!   for (Twisted would take the input of the running callback).
 //!
@@ -27,6 +29,7 @@ use crate::inline::{Step, Value};
 use crate::unhandled::{self, Unhandled};
 use crate::{Failure, State};
 
+use graveyard::Remains;
 use steps::Steps;
 
 /// What a chain carries at present.
@@ -36,7 +39,7 @@ pub(crate) enum Slot {
     Ok(Value),
     Err(Failure),
     /// The result will come from that chain, which a callback returned.
-    Waiting(Weak<Chain>),
+    Waiting(Source),
     /// What a callback returned, until the loop has looked at it. Never in a chain.
     Returned(Consumer),
 }
@@ -52,8 +55,55 @@ impl Slot {
     }
 }
 
-/// The canceller of a chain; it may be asked more than once.
-pub(crate) type Canceller = Box<dyn FnMut(&Rc<Chain>, &'static Location<'static>)>;
+/// What cancels a chain.
+pub(crate) trait Canceller {
+    /// May be called again if the chain has not been fired then.
+    fn cancel(&mut self, chain: &Rc<Chain>, place: &'static Location<'static>);
+
+    /// The chain has lost its consumer handle: hold its sources weakly from now on.
+    fn let_go(&mut self) {}
+}
+
+impl<F: FnMut(&Rc<Chain>, &'static Location<'static>)> Canceller for F {
+    fn cancel(&mut self, chain: &Rc<Chain>, place: &'static Location<'static>) {
+        self(chain, place);
+    }
+}
+
+/// A chain that another one, or an await, gets its result from, and whose consumer handle it has taken over.
+pub(crate) struct Source {
+    /// As long as its own chain has a consumer handle, or is itself held strongly.
+    strong: Option<Rc<Chain>>,
+    weak: Weak<Chain>,
+}
+
+impl Source {
+    /// Holds it. Its consumer handle must be dropped after this.
+    pub(crate) fn new(chain: Rc<Chain>) -> Self {
+        chain.set(HELD);
+        Self { weak: Rc::downgrade(&chain), strong: Some(chain) }
+    }
+
+    pub(crate) fn upgrade(&self) -> Option<Rc<Chain>> {
+        self.weak.upgrade()
+    }
+
+    /// Holds it weakly from now on, and lets it do the same with its own sources.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(chain) = self.strong.take() {
+            chain.clear(HELD);
+            if chain.may_have_sources() {
+                graveyard::bury(Remains::LetGo(chain));
+            }
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
 
 pub(crate) struct Chain {
     flags: Cell<u8>,
@@ -63,7 +113,7 @@ pub(crate) struct Chain {
     steps: RefCell<Steps>,
     /// Who gets the result after the last step.
     waiter: Cell<Option<Rc<Chain>>>,
-    canceller: Cell<Option<Canceller>>,
+    canceller: Cell<Option<Box<dyn Canceller>>>,
     created: &'static Location<'static>,
     fired: Cell<&'static Location<'static>>,
 }
@@ -82,6 +132,8 @@ const CONSUMER: u8 = 1 << 4;
 const DETACHED: u8 = 1 << 5;
 /// Cancelling asks the canceller and does nothing else, whatever that does.
 const ONLY_CANCELLER: u8 = 1 << 6;
+/// A `Source` holds it.
+const HELD: u8 = 1 << 7;
 
 impl Chain {
     /// A chain with a consumer and no resolver.
@@ -112,12 +164,12 @@ impl Chain {
         })
     }
 
-    pub(crate) fn set_canceller(&self, canceller: Canceller) {
+    pub(crate) fn set_canceller(&self, canceller: Box<dyn Canceller>) {
         self.canceller.set(Some(canceller));
     }
 
     /// A canceller that alone decides what cancelling means, before and after the firing.
-    pub(crate) fn set_only_canceller(&self, canceller: Canceller) {
+    pub(crate) fn set_only_canceller(&self, canceller: Box<dyn Canceller>) {
         self.set(ONLY_CANCELLER);
         self.set_canceller(canceller);
     }
@@ -220,10 +272,13 @@ impl Chain {
     fn ask_canceller(self: &Rc<Self>, place: &'static Location<'static>) -> bool {
         let Some(mut canceller) = self.canceller.take() else { return false };
         // A panic in it must not go through whoever cancels; it is the result instead.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| canceller(self, place))) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| canceller.cancel(self, place))) {
             self.fail_pending(Failure::from_panic(payload), place);
         }
         if self.has(ONLY_CANCELLER) && !self.has(CALLED) {
+            if !self.has(CONSUMER | HELD) {
+                canceller.let_go();
+            }
             self.canceller.set(Some(canceller));
         }
         true
@@ -233,8 +288,31 @@ impl Chain {
     pub(crate) fn wait_for(self: &Rc<Self>, source: &Rc<Chain>) {
         self.set(CALLED);
         self.paused.set(self.paused.get() + 1);
-        self.slot.set(Slot::Waiting(Rc::downgrade(source)));
+        let mut held = Source::new(source.clone());
+        if !self.has(CONSUMER | HELD) {
+            held.let_go();
+        }
+        self.slot.set(Slot::Waiting(held));
         source.waiter.set(Some(self.clone()));
+    }
+
+    #[inline]
+    fn may_have_sources(&self) -> bool {
+        !self.has(CALLED) || self.paused.get() > 0
+    }
+
+    /// No handle is left that could look at its result or cancel it: what it waits for lives by itself from now on.
+    fn let_go(&self) {
+        if self.has(CALLED) {
+            let mut slot = self.slot.replace(Slot::Empty);
+            if let Slot::Waiting(source) = &mut slot {
+                source.let_go();
+            }
+            self.slot.set(slot);
+        } else if let Some(mut canceller) = self.canceller.take() {
+            canceller.let_go();
+            self.canceller.set(Some(canceller));
+        }
     }
 
     /// Takes the result if it is there for the taking; it counts as handled then.
@@ -423,7 +501,7 @@ impl Drop for Chain {
         let waiter = self.waiter.take();
         let steps = self.steps.get_mut();
         if waiter.is_some() || !steps.is_empty() {
-            graveyard::bury(std::mem::replace(steps, Steps::new()), waiter);
+            graveyard::bury(Remains::Chain(std::mem::replace(steps, Steps::new()), waiter));
         }
     }
 }
@@ -434,7 +512,11 @@ pub(crate) struct Consumer(pub(crate) Rc<Chain>);
 impl Drop for Consumer {
     #[inline]
     fn drop(&mut self) {
-        self.0.clear(CONSUMER);
-        self.0.report_if_orphaned();
+        let chain = &self.0;
+        chain.clear(CONSUMER);
+        chain.report_if_orphaned();
+        if !chain.has(HELD) && chain.may_have_sources() {
+            chain.let_go();
+        }
     }
 }

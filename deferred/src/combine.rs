@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
 
-use crate::chain::{Chain, Slot};
+use crate::chain::{Canceller, Chain, Slot, Source};
 use crate::{Deferred, Failure, FailureGroup, FirstError, IntoOutcome, Resolver};
 
 /// Waits for several Deferreds and collects their results, good and bad.
@@ -83,8 +83,7 @@ impl<T: 'static> DeferredList<T> {
         let chain = Chain::new(Location::caller());
         let whole = Deferred::of(chain.clone());
         let resolver: Resolver<ListResult<T>> = silent_resolver(chain.clone());
-        let members: Vec<Weak<Chain>> = self.members.iter().map(|member| Rc::downgrade(member.chain())).collect();
-        chain.set_only_canceller(Box::new(move |_, place| cancel_all(&members, None, place)));
+        chain.set_only_canceller(Box::new(Members::of(&self.members)));
         if self.members.is_empty() && !self.fire_on_one_callback {
             let _ = resolver.callback(ListResult::All(Vec::new()));
         }
@@ -209,9 +208,8 @@ pub fn race<T: 'static>(members: impl IntoIterator<Item = Deferred<T>>) -> Defer
     let members: Vec<Deferred<T>> = members.into_iter().collect();
     let chain = Chain::new(Location::caller());
     let whole = Deferred::of(chain.clone());
-    let chains: Rc<[Weak<Chain>]> = members.iter().map(|member| Rc::downgrade(member.chain())).collect();
-    let all = chains.clone();
-    chain.set_canceller(Box::new(move |_, place| cancel_all(&all, None, place)));
+    let chains: Vec<Weak<Chain>> = members.iter().map(|member| Rc::downgrade(member.chain())).collect();
+    chain.set_canceller(Box::new(Members::of(&members)));
 
     let race = Rc::new(Race::<T> {
         members: chains,
@@ -228,7 +226,7 @@ pub fn race<T: 'static>(members: impl IntoIterator<Item = Deferred<T>>) -> Defer
 }
 
 struct Race<T> {
-    members: Rc<[Weak<Chain>]>,
+    members: Vec<Weak<Chain>>,
     has_winner: Cell<bool>,
     failures: RefCell<Vec<Option<Failure>>>,
     missing: Cell<usize>,
@@ -242,7 +240,8 @@ impl<T: 'static> Race<T> {
         *slot = Slot::ok(());
         match result {
             Slot::Ok(value) if !self.has_winner.replace(true) => {
-                cancel_all(&self.members, Some(index), self.whole_place());
+                let others = self.members.iter().enumerate().filter(|(other, _)| *other != index);
+                others.filter_map(|(_, other)| other.upgrade()).for_each(|other| other.cancel(self.whole_place()));
                 let value = value.take::<T>();
                 if let Err(error) = self.whole.callback((index, value)) {
                     *slot = Slot::Err(error.into());
@@ -267,14 +266,22 @@ impl<T: 'static> Race<T> {
     }
 }
 
-/// Cancels all but one.
-fn cancel_all(members: &[Weak<Chain>], except: Option<usize>, place: &'static Location<'static>) {
-    for (index, member) in members.iter().enumerate() {
-        if Some(index) != except
-            && let Some(member) = member.upgrade()
-        {
-            member.cancel(place);
-        }
+/// Cancels them all, in order.
+struct Members(Vec<Source>);
+
+impl Members {
+    fn of<T: 'static>(members: &[Deferred<T>]) -> Self {
+        Self(members.iter().map(|member| Source::new(member.chain().clone())).collect())
+    }
+}
+
+impl Canceller for Members {
+    fn cancel(&mut self, _chain: &Rc<Chain>, place: &'static Location<'static>) {
+        self.0.iter().filter_map(Source::upgrade).for_each(|member| member.cancel(place));
+    }
+
+    fn let_go(&mut self) {
+        self.0.iter_mut().for_each(Source::let_go);
     }
 }
 

@@ -105,8 +105,9 @@ where
         is_queued: Cell::new(false),
         is_woken: Cell::new(false),
         is_cancelled: Cell::new(None),
+        is_let_go: Cell::new(false),
     });
-    chain.set_canceller(canceller(Rc::downgrade(&coroutine)));
+    chain.set_canceller(Box::new(Throw(Rc::downgrade(&coroutine))));
     let waker = CoroutineWaker::new(table::insert(coroutine.clone()));
     coroutine.run(&waker);
     deferred
@@ -119,6 +120,9 @@ pub(crate) fn note(wait: &Rc<Await>) {
         let mut awaits = coroutine.awaits.borrow_mut();
         awaits.retain(|wait| wait.upgrade().is_some_and(|wait| !wait.is_over()));
         awaits.push(Rc::downgrade(wait));
+    }
+    if coroutine.is_let_go.get() {
+        wait.let_go();
     }
     CURRENT.set(Some(coroutine));
 }
@@ -142,6 +146,8 @@ struct Coroutine {
     is_woken: Cell<bool>,
     /// It was cancelled while it ran: what it awaits next is cancelled.
     is_cancelled: Cell<Option<&'static Location<'static>>>,
+    /// Its Deferred has no consumer any more, so its awaits hold what they wait for weakly.
+    is_let_go: Cell<bool>,
 }
 
 impl Coroutine {
@@ -234,18 +240,28 @@ impl Coroutine {
     }
 }
 
-/// Makes the Deferred of a coroutine wait for a new one, which the end of the coroutine fires, and cancels what the
-/// coroutine awaits: it may go on, and be cancelled again.
-fn canceller(coroutine: Weak<Coroutine>) -> Canceller {
-    Box::new(move |chain, place| {
-        let Some(running) = coroutine.upgrade() else { return };
+/// The canceller of a coroutine's Deferred.
+struct Throw(Weak<Coroutine>);
+
+impl Canceller for Throw {
+    /// Makes the Deferred wait for a new one, which the end of the coroutine fires, and cancels what the coroutine
+    /// awaits: it may go on, and be cancelled again.
+    fn cancel(&mut self, chain: &Rc<Chain>, place: &'static Location<'static>) {
+        let Some(coroutine) = self.0.upgrade() else { return };
         let target = Chain::new(place);
-        target.set_canceller(canceller(coroutine.clone()));
+        target.set_canceller(Box::new(Throw(self.0.clone())));
         chain.wait_for(&target);
-        let former = running.target.replace(target);
+        let former = coroutine.target.replace(target);
         drop(former);
-        running.cancel(place);
-    })
+        coroutine.cancel(place);
+    }
+
+    fn let_go(&mut self) {
+        if let Some(coroutine) = self.0.upgrade() {
+            coroutine.is_let_go.set(true);
+            coroutine.live_awaits().iter().for_each(|wait| wait.let_go());
+        }
+    }
 }
 
 pin_project! {

@@ -130,7 +130,7 @@ impl<T: 'static> Deferred<T> {
     pub fn with_canceller(canceller: impl FnOnce(&Resolver<T>) + 'static) -> (Self, Resolver<T>) {
         let (deferred, resolver) = Self::new();
         let mut canceller = Some(canceller);
-        deferred.consumer.0.set_canceller(Box::new(move |chain, place| {
+        deferred.consumer.0.set_canceller(Box::new(move |chain: &Rc<Chain>, place| {
             let Some(canceller) = canceller.take() else { return };
             let resolver = Resolver::of(chain.clone());
             canceller(&resolver);

@@ -6,10 +6,10 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::chain::{Chain, Consumer, Slot};
+use crate::chain::{Chain, Consumer, Slot, Source};
 use crate::coroutine;
 use crate::{Cancelled, Deferred, Failure};
 
@@ -35,8 +35,7 @@ enum Stage {
 
 /// What the future and the step that it has added have in common.
 pub(crate) struct Await {
-    /// Weak: what nobody can fire any more must go, and let this step and the waker in it go.
-    chain: Weak<Chain>,
+    source: Cell<Option<Source>>,
     created: &'static Location<'static>,
     slot: Cell<Slot>,
     waker: Cell<Option<Waker>>,
@@ -85,7 +84,7 @@ impl<T: 'static> Future for DeferredFuture<T> {
 impl Await {
     fn begin(chain: &Rc<Chain>, cx: &Context<'_>) -> Rc<Self> {
         let this = Rc::new(Self {
-            chain: Rc::downgrade(chain),
+            source: Cell::new(Some(Source::new(chain.clone()))),
             created: chain.created(),
             slot: Cell::new(Slot::Empty),
             waker: Cell::new(Some(cx.waker().clone())),
@@ -110,6 +109,7 @@ impl Await {
         }
         self.slot.set(slot.take());
         *slot = Slot::ok(());
+        self.let_go();
         if let Some(waker) = self.waker.take() {
             coroutine::wake(waker);
         }
@@ -131,20 +131,37 @@ impl Await {
     }
 
     pub(crate) fn cancel(&self, place: &'static Location<'static>) {
-        if !self.over.get()
-            && let Some(chain) = self.chain.upgrade()
-        {
-            chain.cancel(place);
+        if !self.over.get() {
+            if let Some(chain) = self.chain() {
+                chain.cancel(place);
+            }
         }
+    }
+
+    /// Holds the chain weakly from now on: what nobody can fire must go, and let this step and the waker in it go.
+    pub(crate) fn let_go(&self) {
+        let mut source = self.source.take();
+        if let Some(source) = &mut source {
+            source.let_go();
+        }
+        self.source.set(source);
+    }
+
+    fn chain(&self) -> Option<Rc<Chain>> {
+        let source = self.source.take();
+        let chain = source.as_ref().and_then(Source::upgrade);
+        self.source.set(source);
+        chain
     }
 
     /// The future is dropped.
     fn give_up(&self) {
         if !self.over.replace(true) {
             drop(self.waker.take());
-            if let Some(chain) = self.chain.upgrade() {
+            if let Some(chain) = self.chain() {
                 chain.cancel(self.created);
             }
+            self.let_go();
         } else if let Slot::Err(failure) = self.slot.replace(Slot::Empty)
             && !failure.check::<Cancelled>()
         {
