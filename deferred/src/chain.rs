@@ -324,6 +324,16 @@ impl Chain {
         Some(self.slot.replace(Slot::Empty))
     }
 
+    /// As `take_result`, for an await, which takes the result without being a step: as in Twisted, a failure counts as
+    /// handled and stays in its place, where only a later unpause would find it.
+    pub(crate) fn take_awaited(&self) -> Option<Slot> {
+        let slot = self.take_result()?;
+        if let Slot::Err(failure) = &slot {
+            self.slot.set(Slot::Err(failure.clone()));
+        }
+        Some(slot)
+    }
+
     /// Whether it has a result that is nobody's turn but the next consumer's.
     fn is_settled(&self) -> bool {
         self.has(CALLED) && !self.has(RUNNING) && self.paused.get() == 0 && self.steps.borrow().is_empty()

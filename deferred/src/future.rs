@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::chain::{Chain, Consumer, Slot, Source};
 use crate::coroutine;
+use crate::inline::Step;
 use crate::{Cancelled, Deferred, Failure};
 
 /// Waits for a [`Deferred`]: what `deferred.await` makes of it.
@@ -59,7 +60,7 @@ impl<T: 'static> Future for DeferredFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let slot = match &self.stage {
-            Stage::Unpolled(consumer) => match consumer.0.take_result() {
+            Stage::Unpolled(consumer) => match consumer.0.take_awaited() {
                 Some(slot) => slot,
                 None => {
                     let waiting = Await::begin(&consumer.0, cx);
@@ -91,8 +92,8 @@ impl Await {
             over: Cell::new(false),
         });
         coroutine::note(&this);
-        let step = this.clone();
-        chain.add(crate::inline::Step::new(move |slot: &mut Slot| step.arrive(slot)));
+        let arrival = Arrival(this.clone());
+        chain.add(Step::new(move |slot: &mut Slot| arrival.0.arrive(slot)));
         this
     }
 
@@ -171,6 +172,15 @@ impl Await {
     }
 }
 
+/// The step's reference. When it goes unused nobody will wake the waiting task, so the waker goes with it.
+struct Arrival(Rc<Await>);
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        drop(self.0.waker.take());
+    }
+}
+
 impl<T> Drop for DeferredFuture<T> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
@@ -178,7 +188,7 @@ impl<T> Drop for DeferredFuture<T> {
                 let chain = &consumer.0;
                 if !chain.state().has_result() {
                     // Nobody is left to handle what was meant.
-                    chain.add(crate::inline::Step::new(|slot: &mut Slot| {
+                    chain.add(Step::new(|slot: &mut Slot| {
                         if let Slot::Err(failure) = slot
                             && failure.check::<Cancelled>()
                         {
