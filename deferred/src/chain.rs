@@ -201,11 +201,51 @@ impl Chain {
 
     /// Adds a step and runs it at once if the result is there.
     #[inline]
-    pub(crate) fn add(self: &Rc<Self>, step: Step<Slot>) {
-        self.steps.borrow_mut().push(step);
-        if self.has(CALLED) {
-            self.run();
+    pub(crate) fn add(self: &Rc<Self>, step: impl FnOnce(&mut Slot) + 'static) {
+        if self.has(CALLED) && self.is_settled() && nesting::is_shallow() {
+            self.call_at_once(step);
+        } else {
+            self.steps.borrow_mut().push(Step::new(step));
+            if self.has(CALLED) {
+                self.run();
+            }
         }
+    }
+
+    /// As adding and running it, without storing it: the result is there and nothing stands before it.
+    #[inline]
+    fn call_at_once(self: &Rc<Self>, step: impl FnOnce(&mut Slot)) {
+        self.set(RUNNING);
+        let mut slot = self.slot.replace(Slot::Empty);
+        nesting::one_deeper(|| {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step(&mut slot))) {
+                slot = Slot::Err(Failure::from_panic(payload));
+            }
+        });
+        let is_plain = matches!(slot, Slot::Ok(_)) && self.steps.borrow().is_empty();
+        if is_plain && self.flags.get() & UNHANDLED == 0 {
+            self.clear(RUNNING);
+            self.slot.set(slot);
+        } else {
+            self.go_on(slot);
+        }
+        nesting::drain_if_outermost(Self::run_all);
+    }
+
+    /// The rest of a run whose first step has been called.
+    fn go_on(self: &Rc<Self>, slot: Slot) {
+        self.clear(RUNNING);
+        match slot {
+            Slot::Returned(source) => match self.follow(source) {
+                Some(slot) => self.slot.set(slot),
+                None => {
+                    self.clear(UNHANDLED);
+                    return;
+                }
+            },
+            slot => self.slot.set(slot),
+        }
+        nesting::enter(self, Self::run_all);
     }
 
     pub(crate) fn pause(&self) {
@@ -401,9 +441,11 @@ impl Chain {
         }
         self.set(RUNNING);
         let mut slot = self.slot.replace(Slot::Empty);
-        while let Some(step) = self.next_step() {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step.call(&mut slot))) {
-                slot = Slot::Err(Failure::from_panic(payload));
+        loop {
+            // One guard for many steps: after a panic the loop goes on with the next.
+            match catch_unwind(AssertUnwindSafe(|| self.call_steps(&mut slot))) {
+                Ok(()) => {}
+                Err(payload) => slot = Slot::Err(Failure::from_panic(payload)),
             }
             if let Slot::Returned(_) = slot {
                 let Slot::Returned(source) = slot.take() else { unreachable!() };
@@ -415,7 +457,27 @@ impl Chain {
                     }
                 }
             }
+            if self.steps.borrow().is_empty() {
+                break;
+            }
         }
+        self.finish(slot)
+    }
+
+    /// Calls steps until there are none, or one returns a Deferred.
+    #[inline]
+    fn call_steps(&self, slot: &mut Slot) {
+        while let Some(step) = self.next_step() {
+            step.call(slot);
+            if let Slot::Returned(_) = slot {
+                return;
+            }
+        }
+    }
+
+    /// All steps are done: the result goes to who waits for it, or stays.
+    #[inline]
+    fn finish(&self, slot: Slot) -> Option<Rc<Chain>> {
         self.clear(RUNNING);
         if let Some(waiter) = self.waiter.take() {
             self.clear(UNHANDLED);

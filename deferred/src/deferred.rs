@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use crate::chain::{Chain, Consumer, Slot};
 use crate::clock::{self, Clock};
-use crate::inline::Step;
 use crate::{AlreadyCalled, Failure, IntoOutcome, Outcome};
 
 /// A result that will come, and the callbacks that work on it.
@@ -489,7 +488,7 @@ impl<T> Deferred<T> {
     /// Adds a step that leaves a `U` or a failure.
     #[inline]
     pub(crate) fn step<U>(self, step: impl FnOnce(&mut Slot) + 'static) -> Deferred<U> {
-        self.consumer.0.add(Step::new(step));
+        self.consumer.0.add(step);
         Deferred { consumer: self.consumer, _value: PhantomData, _not_unpin: PhantomPinned }
     }
 }

@@ -11,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 
 use crate::chain::{Chain, Consumer, Slot, Source};
 use crate::coroutine;
-use crate::inline::Step;
 use crate::{Cancelled, Deferred, Failure};
 
 /// Waits for a [`Deferred`]: what `deferred.await` makes of it.
@@ -93,7 +92,7 @@ impl Await {
         });
         coroutine::note(&this);
         let arrival = Arrival(this.clone());
-        chain.add(Step::new(move |slot: &mut Slot| arrival.0.arrive(slot)));
+        chain.add(move |slot: &mut Slot| arrival.0.arrive(slot));
         this
     }
 
@@ -188,13 +187,13 @@ impl<T> Drop for DeferredFuture<T> {
                 let chain = &consumer.0;
                 if !chain.state().has_result() {
                     // Nobody is left to handle what was meant.
-                    chain.add(Step::new(|slot: &mut Slot| {
+                    chain.add(|slot: &mut Slot| {
                         if let Slot::Err(failure) = slot
                             && failure.check::<Cancelled>()
                         {
                             *slot = Slot::ok(());
                         }
-                    }));
+                    });
                     chain.cancel(chain.created());
                 }
             }

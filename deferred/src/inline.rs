@@ -30,8 +30,9 @@ pub(crate) struct Value {
 }
 
 struct ValueOps {
-    type_id: fn() -> TypeId,
-    drop: unsafe fn(&mut Words),
+    type_id: TypeId,
+    /// `None` if there is nothing to do.
+    drop: Option<unsafe fn(&mut Words)>,
 }
 
 impl Value {
@@ -47,9 +48,9 @@ impl Value {
     /// If it is not a `T`: the typed handles of a chain say what it carries, so that would be a mistake of this crate.
     #[inline]
     pub(crate) fn take<T: 'static>(self) -> T {
-        // The address is equal in nearly every case; the type decides in the others.
-        let same = std::ptr::eq(self.ops, &Place::<T>::VALUE) && (self.ops.type_id)() == TypeId::of::<T>();
-        assert!(same || (self.ops.type_id)() == TypeId::of::<T>(), "a chain carries what its handles say");
+        // One table may have several addresses, but tables of several types, whose contents differ, never have one.
+        let same = std::ptr::eq(self.ops, &Place::<T>::VALUE) || self.ops.type_id == TypeId::of::<T>();
+        assert!(same, "a chain carries what its handles say");
         let this = ManuallyDrop::new(self);
         // SAFETY: the type was checked, so the words hold a `T` (I1); `this` is not used again nor dropped (I2).
         unsafe { Place::<T>::get(&this.words) }
@@ -57,9 +58,12 @@ impl Value {
 }
 
 impl Drop for Value {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: `ops` belongs to the type of what the words hold (I1), and nobody has read it (I2).
-        unsafe { (self.ops.drop)(&mut self.words) }
+        if let Some(drop) = self.ops.drop {
+            // SAFETY: `ops` belongs to the type of what the words hold (I1), and nobody has read it (I2).
+            unsafe { drop(&mut self.words) }
+        }
     }
 }
 
@@ -148,7 +152,10 @@ impl<T> Place<T> {
 }
 
 impl<T: 'static> Place<T> {
-    const VALUE: ValueOps = ValueOps { type_id: TypeId::of::<T>, drop: Self::drop };
+    const VALUE: ValueOps = ValueOps {
+        type_id: TypeId::of::<T>(),
+        drop: if Self::FITS && !std::mem::needs_drop::<T>() { None } else { Some(Self::drop) },
+    };
 }
 
 struct StepPlace<F, A>(PhantomData<(F, A)>);

@@ -34,6 +34,29 @@ pub(super) fn enter(chain: &Rc<Chain>, run: fn(&Rc<Chain>)) {
     }
 }
 
+/// Whether one level more is allowed.
+#[inline]
+pub(super) fn is_shallow() -> bool {
+    NESTED.get() < DEPTH
+}
+
+/// Calls something one level deeper.
+#[inline]
+pub(super) fn one_deeper(call: impl FnOnce()) {
+    let depth = NESTED.get();
+    let _level = Level(depth);
+    NESTED.set(depth + 1);
+    call();
+}
+
+/// What a level at the bottom does at its end.
+#[inline]
+pub(super) fn drain_if_outermost(run: fn(&Rc<Chain>)) {
+    if NESTED.get() == 0 && COUNT.get() > 0 {
+        one_deeper(|| drain(run));
+    }
+}
+
 /// False if the thread ends and there is no list any more.
 #[cold]
 fn put_off(chain: &Rc<Chain>) -> bool {

@@ -27,8 +27,8 @@ impl Steps {
     #[inline]
     pub(super) fn push(&mut self, step: Step<Slot>) {
         if usize::from(self.count) < INLINE && self.far.is_none() {
-            let place = usize::from(self.first + self.count) % INLINE;
-            self.near[place] = Some(step);
+            let place = usize::from(self.first + self.count);
+            self.near[if place < INLINE { place } else { place - INLINE }] = Some(step);
             self.count += 1;
         } else {
             self.far.get_or_insert_default().push_back(step);
@@ -39,8 +39,9 @@ impl Steps {
     pub(super) fn pop(&mut self) -> Option<Step<Slot>> {
         if self.count > 0 {
             let step = self.near[usize::from(self.first)].take();
-            self.first = (self.first + 1) % INLINE as u8;
             self.count -= 1;
+            let next = self.first + 1;
+            self.first = if usize::from(next) < INLINE && self.count > 0 { next } else { 0 };
             return step;
         }
         let far = self.far.as_mut()?;
