@@ -53,6 +53,19 @@ impl Slot {
     pub(crate) fn take(&mut self) -> Slot {
         std::mem::replace(self, Slot::Empty)
     }
+
+    /// The result, if there is one.
+    #[inline]
+    pub(crate) fn take_result<T: 'static>(&mut self) -> Option<Result<T, Failure>> {
+        match self {
+            Slot::Ok(value) => Some(Ok(value.take_out())),
+            Slot::Err(_) => match self.take() {
+                Slot::Err(failure) => Some(Err(failure)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// What cancels a chain.
@@ -175,19 +188,10 @@ impl Chain {
     }
 
     /// Gives it its result and runs its callbacks.
-    #[inline]
     pub(crate) fn fire(self: &Rc<Self>, slot: Slot, place: &'static Location<'static>) -> Result<(), AlreadyCalled> {
-        if self.has(CALLED) {
-            return if self.has(SWALLOW) {
-                self.clear(SWALLOW);
-                Ok(())
-            } else {
-                Err(AlreadyCalled)
-            };
+        if !self.begin_firing(place)? {
+            return Ok(());
         }
-        self.set(CALLED);
-        self.fired.set(place);
-        drop(self.canceller.take());
         match slot {
             Slot::Returned(source) => match self.follow(source) {
                 Some(slot) => self.slot.set(slot),
@@ -199,13 +203,41 @@ impl Chain {
         Ok(())
     }
 
+    /// As `fire`; the value is written where it will stand.
+    #[inline]
+    pub(crate) fn fire_value<T: 'static>(
+        self: &Rc<Self>,
+        value: T,
+        place: &'static Location<'static>,
+    ) -> Result<(), AlreadyCalled> {
+        if self.begin_firing(place)? {
+            self.slot.set(Slot::ok(value));
+            self.run();
+        }
+        Ok(())
+    }
+
+    /// Whether this firing counts.
+    #[inline]
+    fn begin_firing(&self, place: &'static Location<'static>) -> Result<bool, AlreadyCalled> {
+        if self.has(CALLED) {
+            let is_late = self.has(SWALLOW);
+            self.clear(SWALLOW);
+            return if is_late { Ok(false) } else { Err(AlreadyCalled) };
+        }
+        self.set(CALLED);
+        self.fired.set(place);
+        drop(self.canceller.take());
+        Ok(true)
+    }
+
     /// Adds a step and runs it at once if the result is there.
     #[inline]
     pub(crate) fn add(self: &Rc<Self>, step: impl FnOnce(&mut Slot) + 'static) {
         if self.has(CALLED) && self.is_settled() && nesting::is_shallow() {
             self.call_at_once(step);
         } else {
-            self.steps.borrow_mut().push(Step::new(step));
+            self.steps.borrow_mut().push(step);
             if self.has(CALLED) {
                 self.run();
             }

@@ -5,7 +5,6 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::chain::Slot;
 use crate::{Deferred, Failure, Outcome};
 
 /// A clock that calls functions later, on the thread it is used on.
@@ -46,11 +45,9 @@ pub(crate) fn add_timeout<T: 'static>(
             if !timed_out.get() {
                 return;
             }
-            *slot = match slot.take() {
-                Slot::Ok(value) => on_timeout(Ok(value.take())).into_slot(),
-                Slot::Err(failure) => on_timeout(Err(failure)).into_slot(),
-                other => other,
-            };
+            if let Some(result) = slot.take_result() {
+                *slot = on_timeout(result).into_slot();
+            }
         })
         .step(move |_| take_back())
 }

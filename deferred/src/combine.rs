@@ -138,11 +138,7 @@ struct List<T> {
 impl<T: 'static> List<T> {
     /// The step of a member.
     fn arrive(&self, index: usize, slot: &mut Slot) {
-        let result = match slot.take() {
-            Slot::Ok(value) => Ok(value.take::<T>()),
-            Slot::Err(failure) => Err(failure),
-            _ => return,
-        };
+        let Some(result) = slot.take_result::<T>() else { return };
         // The value goes into the list: nobody can ask the member for it any more.
         *slot = match &result {
             Err(failure) if !self.consume_errors => Slot::Err(failure.clone()),
@@ -236,18 +232,17 @@ struct Race<T> {
 impl<T: 'static> Race<T> {
     /// The step of a member.
     fn arrive(&self, index: usize, slot: &mut Slot) {
-        let result = slot.take();
+        let Some(result) = slot.take_result::<T>() else { return };
         *slot = Slot::ok(());
         match result {
-            Slot::Ok(value) if !self.has_winner.replace(true) => {
+            Ok(value) if !self.has_winner.replace(true) => {
                 let others = self.members.iter().enumerate().filter(|(other, _)| *other != index);
                 others.filter_map(|(_, other)| other.upgrade()).for_each(|other| other.cancel(self.whole_place()));
-                let value = value.take::<T>();
                 if let Err(error) = self.whole.callback((index, value)) {
                     *slot = Slot::Err(error.into());
                 }
             }
-            Slot::Err(failure) => {
+            Err(failure) => {
                 self.failures.borrow_mut()[index] = Some(failure);
                 self.missing.set(self.missing.get() - 1);
                 if self.missing.get() == 0 {
@@ -257,7 +252,8 @@ impl<T: 'static> Race<T> {
                     }
                 }
             }
-            _ => {}
+            // A later one: there is a winner.
+            Ok(_) => {}
         }
     }
 

@@ -30,7 +30,7 @@ use pin_project_lite::pin_project;
 use crate::chain::{Canceller, Chain, Slot};
 use crate::future::Await;
 use crate::home::{self, NoHome};
-use crate::{Abandoned, Cancelled, Deferred, Failure, IntoOutcome};
+use crate::{Abandoned, Cancelled, Deferred, Failure, IntoOutcome, kind};
 
 use waker::CoroutineWaker;
 
@@ -63,8 +63,33 @@ use waker::CoroutineWaker;
 ///
 /// Counterpart: `twisted.internet.defer.ensureDeferred`.
 #[track_caller]
-pub fn ensure_deferred<T: 'static, K>(future: impl IntoOutcome<T, K>) -> Deferred<T> {
-    future.into_outcome().into_deferred()
+pub fn ensure_deferred<T: 'static, K>(future: impl IntoDeferred<T, K>) -> Deferred<T> {
+    future.into_deferred()
+}
+
+/// What [`ensure_deferred`] takes: a future, or a [`Deferred`] as it is.
+///
+/// `Kind` only tells the cases apart; the compiler finds it.
+pub trait IntoDeferred<T, Kind> {
+    /// Makes it a Deferred; a future starts to run here.
+    fn into_deferred(self) -> Deferred<T>;
+}
+
+impl<T> IntoDeferred<T, kind::Chained> for Deferred<T> {
+    fn into_deferred(self) -> Deferred<T> {
+        self
+    }
+}
+
+impl<T: 'static, K: 'static, F> IntoDeferred<T, kind::Awaited<K>> for F
+where
+    F: Future + 'static,
+    F::Output: IntoOutcome<T, K>,
+{
+    #[track_caller]
+    fn into_deferred(self) -> Deferred<T> {
+        start(self)
+    }
 }
 
 impl<T: 'static> Deferred<T> {

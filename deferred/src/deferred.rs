@@ -221,10 +221,8 @@ impl<T: 'static> Deferred<T> {
         R: IntoOutcome<U, K>,
     {
         self.step(move |slot| {
-            if let Slot::Ok(_) = slot
-                && let Slot::Ok(value) = slot.take()
-            {
-                *slot = callback(value.take()).into_outcome().into_slot();
+            if let Slot::Ok(value) = slot {
+                *slot = callback(value.take_out()).into_outcome().into_slot();
             }
         })
     }
@@ -301,10 +299,10 @@ impl<T: 'static> Deferred<T> {
         S: IntoOutcome<U, L>,
     {
         self.step(move |slot| {
-            *slot = match slot.take() {
-                Slot::Ok(value) => callback(value.take()).into_outcome().into_slot(),
-                Slot::Err(failure) => errback(failure).into_outcome().into_slot(),
-                other => other,
+            *slot = match slot.take_result() {
+                Some(Ok(value)) => callback(value).into_outcome().into_slot(),
+                Some(Err(failure)) => errback(failure).into_outcome().into_slot(),
+                None => return,
             }
         })
     }
@@ -330,10 +328,8 @@ impl<T: 'static> Deferred<T> {
         R: IntoOutcome<U, K>,
     {
         self.step(move |slot| {
-            *slot = match slot.take() {
-                Slot::Ok(value) => callback(Ok(value.take())).into_outcome().into_slot(),
-                Slot::Err(failure) => callback(Err(failure)).into_outcome().into_slot(),
-                other => other,
+            if let Some(result) = slot.take_result() {
+                *slot = callback(result).into_outcome().into_slot();
             }
         })
     }

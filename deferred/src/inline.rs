@@ -7,8 +7,8 @@
 //!
 //! - I1: The three words of a `Value` or `Step` hold what `Place::<T>::put` wrote there, for the very `T` whose table
 //!   of functions stands beside them: the private constructor writes both, and nothing changes them later.
-//! - I2: What they hold is read out at most once: every reading consumes the `Value` or `Step` without running its
-//!   `Drop`, and `Drop` is the only other reader.
+//! - I2: What they hold is read out at most once: reading a `Value` takes its table away, reading a `Step` consumes it
+//!   without running its `Drop`, and `Drop` is the only other reader.
 //! - I3: Neither is `Send` or `Sync`, so a `T` that is neither stays on its thread.
 //! - I4: What they hold may be moved as bytes: they own a `T` (or its box), never pinned, never borrowed across a move.
 
@@ -24,7 +24,8 @@ type Words = MaybeUninit<[usize; 3]>;
 /// One value of any type.
 pub(crate) struct Value {
     words: Words,
-    ops: &'static ValueOps,
+    /// `None` when it was taken out.
+    ops: Option<&'static ValueOps>,
     /// I3.
     _local: PhantomData<Rc<()>>,
 }
@@ -38,7 +39,7 @@ struct ValueOps {
 impl Value {
     #[inline]
     pub(crate) fn new<T: 'static>(value: T) -> Self {
-        Self { words: Place::put(value), ops: &Place::<T>::VALUE, _local: PhantomData }
+        Self { words: Place::put(value), ops: Some(&Place::<T>::VALUE), _local: PhantomData }
     }
 
     /// The value.
@@ -47,20 +48,28 @@ impl Value {
     ///
     /// If it is not a `T`: the typed handles of a chain say what it carries, so that would be a mistake of this crate.
     #[inline]
-    pub(crate) fn take<T: 'static>(self) -> T {
+    pub(crate) fn take<T: 'static>(mut self) -> T {
+        self.take_out()
+    }
+
+    /// As `take`, where it stands: this saves moving three words of which one may be all there is.
+    #[inline]
+    pub(crate) fn take_out<T: 'static>(&mut self) -> T {
         // One table may have several addresses, but tables of several types, whose contents differ, never have one.
-        let same = std::ptr::eq(self.ops, &Place::<T>::VALUE) || self.ops.type_id == TypeId::of::<T>();
+        let same = self
+            .ops
+            .take()
+            .is_some_and(|ops| std::ptr::eq(ops, &Place::<T>::VALUE) || ops.type_id == TypeId::of::<T>());
         assert!(same, "a chain carries what its handles say");
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the type was checked, so the words hold a `T` (I1); `this` is not used again nor dropped (I2).
-        unsafe { Place::<T>::get(&this.words) }
+        // SAFETY: the type was checked, so the words hold a `T` (I1); `ops` is taken, so nobody reads them again (I2).
+        unsafe { Place::<T>::get(&self.words) }
     }
 }
 
 impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
-        if let Some(drop) = self.ops.drop {
+        if let Some(ValueOps { drop: Some(drop), .. }) = self.ops {
             // SAFETY: `ops` belongs to the type of what the words hold (I1), and nobody has read it (I2).
             unsafe { drop(&mut self.words) }
         }
@@ -233,7 +242,7 @@ mod tests {
 
     #[test]
     fn four_words() {
-        assert_eq!(size_of::<Option<Value>>(), 32);
+        assert_eq!(size_of::<Value>(), 32);
         assert_eq!(size_of::<Option<Step<u32>>>(), 32);
     }
 }

@@ -38,7 +38,7 @@ mod inline;
 
 pub use clock::Clock;
 pub use combine::{DeferredList, ListResult, execute, gather_results, maybe_deferred, race};
-pub use coroutine::ensure_deferred;
+pub use coroutine::{IntoDeferred, ensure_deferred};
 pub use deferred::{Control, Deferred, Resolver, State};
 pub use errors::{Abandoned, AlreadyCalled, Cancelled, FailureGroup, FirstError, ReturnedItself, TimedOut};
 pub use failure::Failure;

@@ -25,14 +25,19 @@ impl Steps {
     }
 
     #[inline]
-    pub(super) fn push(&mut self, step: Step<Slot>) {
-        if usize::from(self.count) < INLINE && self.far.is_none() {
-            let place = usize::from(self.first + self.count);
-            self.near[if place < INLINE { place } else { place - INLINE }] = Some(step);
+    pub(super) fn push(&mut self, step: impl FnOnce(&mut Slot) + 'static) {
+        let place = usize::from(self.first + self.count);
+        let place = if place < INLINE { place } else { place - INLINE };
+        if usize::from(self.count) < INLINE && self.far.is_none() && place < INLINE {
             self.count += 1;
+            self.near[place] = Some(Step::new(step));
         } else {
-            self.far.get_or_insert_default().push_back(step);
+            self.push_far(Step::new(step));
         }
+    }
+
+    fn push_far(&mut self, step: Step<Slot>) {
+        self.far.get_or_insert_default().push_back(step);
     }
 
     #[inline]

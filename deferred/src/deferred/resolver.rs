@@ -49,7 +49,7 @@ impl<T: 'static> Resolver<T> {
     #[track_caller]
     #[inline]
     pub fn callback(&self, value: T) -> Fired {
-        self.chain.fire(Slot::ok(value), Location::caller())
+        self.chain.fire_value(value, Location::caller())
     }
 
     /// Fires it with a failure. As [`callback`](Self::callback) otherwise.
