@@ -131,10 +131,10 @@ impl Await {
     }
 
     pub(crate) fn cancel(&self, place: &'static Location<'static>) {
-        if !self.over.get() {
-            if let Some(chain) = self.chain() {
-                chain.cancel(place);
-            }
+        if !self.over.get()
+            && let Some(chain) = self.chain()
+        {
+            chain.cancel(place);
         }
     }
 

@@ -77,7 +77,6 @@ impl<T> From<Deferred<T>> for Outcome<T> {
 /// - A `Result` with another error might be meant as a plain value: name the type of the next closure's argument, or use
 ///   [`try_callback`](Deferred::try_callback).
 /// - `?` in a closure that ends in a bare `Ok(…)`: use `try_callback`.
-/// - A closure that only panics: give it a return type.
 /// - A future that is `Unpin` (`Pin<Box<dyn Future>>`): `async { it.await }`.
 /// - A value that holds a `Failure` (and so is not `Unpin`): `Ok(it)`, which is a `Result` as the signature names it.
 #[diagnostic::on_unimplemented(
