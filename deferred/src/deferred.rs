@@ -336,6 +336,9 @@ impl<T: 'static> Deferred<T> {
 
     /// Fires another Deferred with the result of this one, which then has `()`.
     ///
+    /// The callback owns the resolver: two Deferreds chained to each other are freed by firing or abandoning one of them,
+    /// not by dropping all else.
+    ///
     /// If the other one has been fired already, the result here is the failure
     /// [`AlreadyCalled`](crate::AlreadyCalled).
     ///

@@ -40,7 +40,7 @@ fn replay(corpus: &str, recorded: &[u8]) -> bool {
     };
     let only = std::env::var("RT_CONFORMANCE_CASE").ok();
     let deviations = deviations();
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let (mut passed, mut failed, mut skipped, mut leaks) = (0, 0, 0, 0);
     let mut deviating: BTreeMap<&str, u32> = BTreeMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let case: Json = serde_json::from_str(line).expect("a line is a JSON object");
@@ -54,7 +54,8 @@ fn replay(corpus: &str, recorded: &[u8]) -> bool {
             skipped += 1;
             continue;
         }
-        let (trace, end) = program::run(ops);
+        let program::Replay { trace, end, has_leak } = program::run(ops);
+        leaks += u32::from(has_leak);
         if trace == case["trace"] && end == case["final"] {
             passed += 1;
         } else if let Some(tag) = tags(&case).find(|tag| deviations.contains_key(tag)) {
@@ -70,6 +71,11 @@ fn replay(corpus: &str, recorded: &[u8]) -> bool {
     }
     for (tag, count) in deviating {
         println!("{corpus}: {count} of the passed differ by decision, {tag}: {}", deviations[tag]);
+    }
+    if leaks > 0 {
+        println!(
+            "{corpus}: {leaks} of the programs left callbacks behind (two Deferreds chained to each other own each other)"
+        );
     }
     println!("{corpus}: {passed} passed, {failed} failed, {skipped} skipped");
     failed == 0

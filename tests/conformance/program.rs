@@ -17,9 +17,17 @@ use crate::clock::Virtual;
 use crate::coroutine;
 use crate::value::{NULL, Result, Value, canonical, failure, kind, list, number, show, show_failure, text};
 
-/// Runs the ops and returns trace and final state.
-pub(crate) fn run(ops: &[Json]) -> (Json, Json) {
-    let ((trace, end), lost) = unhandled::capture(|| {
+/// What came of a program.
+pub(crate) struct Replay {
+    pub(crate) trace: Json,
+    pub(crate) end: Json,
+    /// Whether callbacks of it are left though all handles are gone.
+    pub(crate) has_leak: bool,
+}
+
+/// Runs the ops.
+pub(crate) fn run(ops: &[Json]) -> Replay {
+    let ((trace, end, left), lost) = unhandled::capture(|| {
         let program = Rc::new(Program::default());
         for op in ops {
             program.op(op);
@@ -27,12 +35,12 @@ pub(crate) fn run(ops: &[Json]) -> (Json, Json) {
         }
         let end = program.final_state();
         program.clear();
-        (program.trace.take(), end)
+        (program.trace.take(), end, Rc::downgrade(&program))
     });
     let mut lost: Vec<Json> = lost.iter().map(|unhandled| show_failure(&unhandled.failure)).collect();
     lost.sort_by_key(canonical);
     let lost = lost.into_iter().map(|failure| json!([ops.len(), "unhandled", failure]));
-    (trace.into_iter().chain(lost).collect(), end)
+    Replay { trace: trace.into_iter().chain(lost).collect(), end, has_leak: left.strong_count() > 0 }
 }
 
 #[derive(Default)]
