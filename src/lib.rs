@@ -63,6 +63,10 @@ pub use rt_runtime::JoinHandle;
 #[doc(no_inline)]
 pub use rt_runtime::runtime::{Builder, Handle, Runtime};
 
+pub use rt_deferred as deferred;
+#[doc(no_inline)]
+pub use rt_deferred::{Deferred, Failure, Resolver};
+
 pub use rt_runtime::signal;
 pub use rt_runtime::time;
 

@@ -1,8 +1,48 @@
 //! Twisted's callback chains for Rust, for use with or without an executor.
 //!
-//! Today the crate holds what travels down the errback side of a chain: [`Failure`], an error or a panic with the place
-//! where it was made, cheap to clone and ready for any thread.
+//! A [`Deferred`] is a result that will come, with the callbacks that work on it; its [`Resolver`] fires it. A
+//! [`Failure`] is what travels down the errback side: an error or a panic, with the place where it was made. Both worlds
+//! meet here: `deferred.await` works in any async code, and [`ensure_deferred`] makes a Deferred of async code.
+//!
+//! ```
+//! use rt_deferred::{Deferred, ensure_deferred, success_result_of};
+//!
+//! let (width, resolver) = Deferred::new();
+//! let area = ensure_deferred(async move {
+//!     let width: u32 = width.await?;
+//!     Ok::<_, rt_deferred::Failure>(width * 2)
+//! });
+//! let line = area.add_callback(|area| format!("{area} square metres"));
+//!
+//! resolver.callback(21).unwrap();
+//! assert_eq!(success_result_of(line), "42 square metres");
+//! ```
+//!
+//! Firing needs no runtime: callbacks and coroutines run inside the call that fires. What does need a thread to come
+//! back to finds it through the seams [`home`] and [`Clock`], which a runtime fills in.
 
+mod deferred;
+mod outcome;
 pub mod failure;
+pub mod unhandled;
+mod errors;
+mod combine;
+mod sync;
+mod testing;
+mod future;
+mod coroutine;
+pub mod home;
+mod clock;
+mod chain;
+mod inline;
 
+pub use clock::Clock;
+pub use combine::{DeferredList, ListResult, execute, gather_results, maybe_deferred, race};
+pub use coroutine::{IntoDeferred, ensure_deferred};
+pub use deferred::{Control, Deferred, Resolver, State};
+pub use errors::{Abandoned, AlreadyCalled, Cancelled, FailureGroup, FirstError, ReturnedItself, TimedOut};
 pub use failure::Failure;
+pub use future::DeferredFuture;
+pub use outcome::{IntoOutcome, Outcome, kind};
+pub use sync::{DeferredLock, DeferredQueue, DeferredSemaphore, NotAcquired, QueueOverflow, QueueUnderflow};
+pub use testing::{assert_no_result, failure_result_of, success_result_of};

@@ -1,0 +1,308 @@
+//! A future driven synchronously by the Deferreds that it awaits.
+//!
+//! The step that an await adds to a chain wakes its waker inside an open *scope* of this thread. A coroutine whose wake
+//! lands in the scope (through whatever `join!` or `select!` stands between) is polled right after it closes: inside the
+//! firing call, in the await's place in the order, and not under anyone's lock. A wake from elsewhere goes to the
+//! [home](crate::home).
+//!
+//! # Who owns what
+//!
+//! - The future is in this thread's [`table`]; its waker is a key into it, which may go to any thread.
+//! - When the last waker is gone nobody can wake it: it leaves the table.
+//! - `target` is the chain that the end of the coroutine fires: that of its Deferred, or what that waits for since it was
+//!   cancelled.
+
+mod table;
+mod waker;
+
+pub(crate) use waker::wake;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
+
+use crate::chain::{Canceller, Chain, Slot};
+use crate::future::Await;
+use crate::home::{self, NoHome};
+use crate::{Abandoned, Cancelled, Deferred, Failure, IntoOutcome, kind};
+
+use waker::CoroutineWaker;
+
+/// Starts a future now and returns a [`Deferred`] of what it returns.
+///
+/// It runs until it awaits something that is not there, and goes on inside the very call that fires the Deferred it
+/// awaits, in that await's place in the order of callbacks. So it behaves as callbacks do, and needs no executor as long
+/// as it awaits Deferreds. If it awaits something else, whoever wakes it hands it to the [home](crate::home) of its
+/// thread; without one the Deferred fails with [`NoHome`].
+///
+/// Cancelling its Deferred cancels the one it awaits, so that the await returns the failure [`Cancelled`]; it may handle
+/// that and go on. If it awaits no Deferred, it is dropped. A panic becomes a failure. If nobody keeps its waker while it
+/// waits, it can never go on, and the failure is [`Abandoned`].
+///
+/// A Deferred given instead of a future is handed back.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, Failure, ensure_deferred, success_result_of};
+///
+/// let (name, resolver) = Deferred::new();
+/// let greeting = ensure_deferred(async move {
+///     let name: String = name.await?;
+///     Ok::<_, Failure>(format!("Hello, {name}"))
+/// });
+/// resolver.callback("you".to_owned()).unwrap();
+/// assert_eq!(success_result_of(greeting), "Hello, you");
+/// ```
+///
+/// Counterpart: `twisted.internet.defer.ensureDeferred`.
+#[track_caller]
+pub fn ensure_deferred<T: 'static, K>(future: impl IntoDeferred<T, K>) -> Deferred<T> {
+    future.into_deferred()
+}
+
+/// What [`ensure_deferred`] takes: a future, or a [`Deferred`] as it is.
+///
+/// `Kind` only tells the cases apart; the compiler finds it.
+pub trait IntoDeferred<T, Kind> {
+    /// Makes it a Deferred; a future starts to run here.
+    fn into_deferred(self) -> Deferred<T>;
+}
+
+impl<T> IntoDeferred<T, kind::Chained> for Deferred<T> {
+    fn into_deferred(self) -> Deferred<T> {
+        self
+    }
+}
+
+impl<T: 'static, K: 'static, F> IntoDeferred<T, kind::Awaited<K>> for F
+where
+    F: Future + 'static,
+    F::Output: IntoOutcome<T, K>,
+{
+    #[track_caller]
+    fn into_deferred(self) -> Deferred<T> {
+        start(self)
+    }
+}
+
+impl<T: 'static> Deferred<T> {
+    /// A Deferred of what a future returns, which starts now. See [`ensure_deferred`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, success_result_of};
+    ///
+    /// assert_eq!(success_result_of(Deferred::from_future(async { 4 })), 4);
+    /// ```
+    ///
+    /// Counterpart: `Deferred.fromFuture`, `Deferred.fromCoroutine`.
+    #[track_caller]
+    pub fn from_future<F, K: 'static>(future: F) -> Deferred<T>
+    where
+        F: Future + 'static,
+        F::Output: IntoOutcome<T, K>,
+    {
+        start(future)
+    }
+}
+
+#[track_caller]
+pub(crate) fn start<T: 'static, K: 'static, F>(future: F) -> Deferred<T>
+where
+    F: Future + 'static,
+    F::Output: IntoOutcome<T, K>,
+{
+    let chain = Chain::new(Location::caller());
+    let deferred = Deferred::of(chain.clone());
+    let body = Body { future, into_slot: |output: F::Output| output.into_outcome().into_slot() };
+    let coroutine = Rc::new(Coroutine {
+        body: Cell::new(Some(Box::pin(body))),
+        target: RefCell::new(chain.clone()),
+        awaits: RefCell::new(Vec::new()),
+        is_queued: Cell::new(false),
+        is_woken: Cell::new(false),
+        is_cancelled: Cell::new(None),
+        is_let_go: Cell::new(false),
+    });
+    chain.set_canceller(Box::new(Throw(Rc::downgrade(&coroutine))));
+    let waker = CoroutineWaker::new(table::insert(coroutine.clone()));
+    coroutine.run(&waker);
+    deferred
+}
+
+/// Notes what the running coroutine waits for, so that it can be cancelled.
+pub(crate) fn note(wait: &Rc<Await>) {
+    let Some(coroutine) = CURRENT.take() else { return };
+    {
+        let mut awaits = coroutine.awaits.borrow_mut();
+        awaits.retain(|wait| wait.upgrade().is_some_and(|wait| !wait.is_over()));
+        awaits.push(Rc::downgrade(wait));
+    }
+    if coroutine.is_let_go.get() {
+        wait.let_go();
+    }
+    CURRENT.set(Some(coroutine));
+}
+
+thread_local! {
+    /// The innermost coroutine that is being polled.
+    static CURRENT: Cell<Option<Rc<Coroutine>>> = const { Cell::new(None) };
+}
+
+type AnyBody = Pin<Box<dyn Future<Output = Slot>>>;
+
+struct Coroutine {
+    /// `None` while it runs and after its end.
+    body: Cell<Option<AnyBody>>,
+    target: RefCell<Rc<Chain>>,
+    /// The Deferreds it awaits at present (and some that it no longer does).
+    awaits: RefCell<Vec<Weak<Await>>>,
+    /// Its waker is on a list already.
+    is_queued: Cell<bool>,
+    /// It was woken while it ran.
+    is_woken: Cell<bool>,
+    /// It was cancelled while it ran: what it awaits next is cancelled.
+    is_cancelled: Cell<Option<&'static Location<'static>>>,
+    /// Its Deferred has no consumer any more, so its awaits hold what they wait for weakly.
+    is_let_go: Cell<bool>,
+}
+
+impl Coroutine {
+    /// Polls it until it waits.
+    fn run(self: &Rc<Self>, waker: &Arc<CoroutineWaker>) {
+        // Without a body it runs further down in this stack, or has ended.
+        let Some(mut body) = self.body.take() else {
+            self.is_woken.set(true);
+            return;
+        };
+        loop {
+            self.is_woken.set(false);
+            let slot = match self.poll(&mut body, waker) {
+                Poll::Ready(slot) => slot,
+                Poll::Pending if self.is_woken.get() => continue,
+                Poll::Pending if home::current().is_none() && self.live_awaits().is_empty() => {
+                    Slot::Err(Failure::new(NoHome))
+                }
+                Poll::Pending => break,
+            };
+            drop(body);
+            table::remove(waker.key());
+            self.end(slot);
+            return;
+        }
+        self.body.set(Some(body));
+        if let Some(place) = self.is_cancelled.take() {
+            self.cancel(place);
+        }
+    }
+
+    fn poll(self: &Rc<Self>, body: &mut AnyBody, waker: &Arc<CoroutineWaker>) -> Poll<Slot> {
+        struct Current(Option<Rc<Coroutine>>);
+        impl Drop for Current {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+
+        let waker = Waker::from(waker.clone());
+        let _current = Current(CURRENT.replace(Some(self.clone())));
+        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
+        polled.unwrap_or_else(|payload| Poll::Ready(Slot::Err(Failure::from_panic(payload))))
+    }
+
+    fn end(&self, slot: Slot) {
+        let target = self.target.borrow().clone();
+        // Nobody else fires it.
+        let _ = target.fire(slot, target.created());
+    }
+
+    /// Throws at the await; without one, drops the future.
+    fn cancel(self: &Rc<Self>, place: &'static Location<'static>) {
+        let Some(body) = self.body.take() else {
+            self.is_cancelled.set(Some(place));
+            return;
+        };
+        let awaits = self.live_awaits();
+        if awaits.is_empty() {
+            drop(body);
+            self.end(Slot::Err(Failure::new(Cancelled::default())));
+            return;
+        }
+        self.body.set(Some(body));
+        for wait in awaits {
+            wait.cancel(place);
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        let body = self.body.take();
+        let is_running = body.is_none();
+        self.body.set(body);
+        is_running
+    }
+
+    fn live_awaits(&self) -> Vec<Rc<Await>> {
+        self.awaits.borrow().iter().filter_map(Weak::upgrade).filter(|wait| !wait.is_over()).collect()
+    }
+
+    /// Nobody can wake it any more.
+    fn forsaken(&self) {
+        let Some(body) = self.body.take() else { return };
+        let is_detached = !self.live_awaits().is_empty();
+        drop(body);
+        // What it awaited was detached, so that is what its Deferred is, too.
+        if !is_detached {
+            self.end(Slot::Err(Failure::new(Abandoned)));
+        }
+    }
+}
+
+/// The canceller of a coroutine's Deferred.
+struct Throw(Weak<Coroutine>);
+
+impl Canceller for Throw {
+    /// Makes the Deferred wait for a new one, which the end of the coroutine fires, and cancels what the coroutine
+    /// awaits: it may go on, and be cancelled again.
+    fn cancel(&mut self, chain: &Rc<Chain>, place: &'static Location<'static>) {
+        let Some(coroutine) = self.0.upgrade() else { return };
+        let target = Chain::new(place);
+        target.set_canceller(Box::new(Throw(self.0.clone())));
+        chain.wait_for(&target);
+        let former = coroutine.target.replace(target);
+        drop(former);
+        coroutine.cancel(place);
+    }
+
+    fn let_go(&mut self) {
+        if let Some(coroutine) = self.0.upgrade() {
+            coroutine.is_let_go.set(true);
+            coroutine.live_awaits().iter().for_each(|wait| wait.let_go());
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a coroutine, untyped at its end.
+    struct Body<F, G> {
+        #[pin]
+        future: F,
+        into_slot: G,
+    }
+}
+
+impl<F: Future, G: Fn(F::Output) -> Slot> Future for Body<F, G> {
+    type Output = Slot;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Slot> {
+        let this = self.project();
+        this.future.poll(cx).map(this.into_slot)
+    }
+}

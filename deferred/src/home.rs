@@ -1,0 +1,87 @@
+//! The seam to an executor: the thread that a Deferred belongs to.
+//!
+//! Chains need none. A coroutine that waits for something other than a Deferred does: whoever wakes it may be inside a
+//! lock of its own or on another thread, so it must go on later, here. A worker of a runtime [installs](install) itself.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What can be run once, on the home's thread.
+pub type Job = Box<dyn FnOnce()>;
+
+/// What can be run once, on another thread's home.
+pub type SendJob = Box<dyn FnOnce() + Send>;
+
+/// A thread that runs jobs: the side of that thread.
+pub trait Home {
+    /// Runs `job` soon, on this thread, and not before this has returned.
+    fn schedule(&self, job: Job);
+
+    /// The side of the other threads.
+    fn remote(&self) -> Arc<dyn Remote>;
+}
+
+/// A thread that runs jobs: the side of all others.
+pub trait Remote: Send + Sync {
+    /// Runs `job` soon, on the home's thread.
+    ///
+    /// # Errors
+    ///
+    /// The job, if that thread runs none any more.
+    fn post(&self, job: SendJob) -> Result<(), SendJob>;
+}
+
+thread_local! {
+    static HOME: RefCell<Option<Rc<dyn Home>>> = const { RefCell::new(None) };
+}
+
+/// Makes `home` the home of this thread until the guard is dropped, which puts the former one back.
+pub fn install(home: Rc<dyn Home>) -> Installed {
+    Installed { former: HOME.replace(Some(home)), _local: std::marker::PhantomData }
+}
+
+/// The home of this thread.
+pub fn current() -> Option<Rc<dyn Home>> {
+    HOME.try_with(|home| home.borrow().clone()).ok().flatten()
+}
+
+/// Keeps a home installed. See [`install`].
+#[must_use = "the home is taken away when this is dropped"]
+pub struct Installed {
+    former: Option<Rc<dyn Home>>,
+    _local: std::marker::PhantomData<Rc<()>>,
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let former = self.former.take();
+        // If the thread ends there is nothing to put back. The one taken away is dropped outside of the borrow.
+        let _ours = HOME.try_with(|home| home.replace(former));
+    }
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Installed")
+    }
+}
+
+/// A coroutine waits for something that is not a Deferred, and its thread has no executor that could resume it.
+///
+/// Start it inside a runtime, or let it await Deferreds only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoHome;
+
+impl fmt::Display for NoHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this coroutine waits for something that is not a Deferred, and its thread runs no runtime that could \
+             resume it; start it inside a runtime, or await Deferreds only",
+        )
+    }
+}
+
+impl Error for NoHome {}
