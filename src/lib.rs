@@ -80,7 +80,7 @@ pub mod task {
 
     pub use rt_runtime::{
         AbortHandle, AccessError, Id, JoinError, JoinHandle, JoinSet, LocalKey, TaskLocalFuture, Unconstrained,
-        consume_budget, id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
+        block_in_place, consume_budget, id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
     };
 }
 

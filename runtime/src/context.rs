@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::executor::worker::Worker;
-use crate::handle::Handle;
+use crate::handle::{Handle, Shared};
+use crate::reactor::clock::Clock;
 use crate::reactor::{self, Reactor};
 use crate::scoped::scoped_thread_local;
 
@@ -25,6 +26,8 @@ scoped_thread_local!(
 thread_local! {
     /// How many entered runtimes there are; no destructor, so that the common case is one load.
     static ENTERED_COUNT: Cell<usize> = const { Cell::new(0) };
+    /// The runtimes whose workers this thread has lent.
+    static LENT: RefCell<Vec<*const Shared>> = const { RefCell::new(Vec::new()) };
     static ENTERED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -41,6 +44,19 @@ pub(crate) fn driving<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
     WORKER.scope(worker, f)
 }
 
+/// Calls `f` as if this thread drove nothing, within the runtime of `handle`: its worker is driven by others meanwhile.
+pub(crate) fn apart<R>(handle: &Handle, f: impl FnOnce() -> R) -> R {
+    struct Back;
+    impl Drop for Back {
+        fn drop(&mut self) {
+            LENT.with_borrow_mut(|lent| lent.pop());
+        }
+    }
+    LENT.with_borrow_mut(|lent| lent.push(Arc::as_ptr(handle.shared())));
+    let _back = Back;
+    WORKER.apart(|| handle.enter_quietly(f))
+}
+
 /// Calls `f` with the worker that this thread drives.
 #[inline(always)]
 pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
@@ -51,6 +67,12 @@ pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
 #[inline(always)]
 pub(crate) fn with_reactor<R>(f: impl FnOnce(&Reactor) -> R) -> Option<R> {
     WORKER.with(|worker| worker.map(|worker| f(worker.reactor())))
+}
+
+/// Whether this thread drives a worker of this runtime, or has left one in the middle of a poll.
+pub(crate) fn is_at_work_in(handle: &Handle) -> bool {
+    with_worker(|worker| worker.is_some_and(|worker| Arc::ptr_eq(worker.shared(), handle.shared())))
+        || LENT.try_with(|lent| lent.borrow().contains(&Arc::as_ptr(handle.shared()))).unwrap_or(false)
 }
 
 /// Whether this thread drives a worker.
@@ -72,9 +94,23 @@ pub(crate) fn handle() -> Option<Handle> {
     with_worker(|worker| worker.map(|worker| Handle::from_shared(worker.shared().clone())))
 }
 
-/// The reactor of the runtime that this thread is in.
+/// The reactor for what this thread waits for: that of the worker it drives, or one of the runtime that it has entered.
 pub(crate) fn reactor_handle() -> Option<Arc<reactor::Handle>> {
-    handle().map(|handle| Arc::clone(handle.reactor()))
+    if !has_entered() {
+        return with_reactor(|reactor| Arc::clone(reactor.handle()));
+    }
+    let entered = handle()?;
+    let driven = with_worker(|worker| {
+        worker
+            .filter(|worker| Arc::ptr_eq(worker.shared(), entered.shared()))
+            .map(|worker| Arc::clone(worker.reactor().handle()))
+    });
+    driven.or_else(|| Some(Arc::clone(entered.shared().reactor())))
+}
+
+/// The clock of the runtime that this thread is in.
+pub(crate) fn clock() -> Option<Arc<Clock>> {
+    handle().map(|handle| Arc::clone(handle.shared().clock()))
 }
 
 /// Enters a runtime; answers with the depth that [`leave`] must be given.

@@ -5,34 +5,64 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::context;
 use crate::executor::blocking::{BlockingPool, Hold};
+use crate::executor::crew::Crew;
 use crate::executor::park;
 use crate::executor::worker::Worker;
+use crate::panics::quietly;
 use crate::reactor;
+use crate::reactor::clock::Clock;
+use crate::runtime::{Stall, Stalls};
 use crate::task::{Bell, HomeShared, Id, JoinHandle, Meta, Unborn, spawn_remote};
 
 /// What all handles of one runtime share.
 pub(crate) struct Shared {
-    home: Arc<HomeShared>,
-    reactor: Arc<reactor::Handle>,
+    tasks: Tasks,
     blocking: BlockingPool,
+    stalls: Stalls,
     shut_down: AtomicBool,
 }
 
-impl Shared {
-    pub(crate) fn new(home: Arc<HomeShared>, reactor: Arc<reactor::Handle>, blocking: BlockingPool) -> Self {
-        Self { home, reactor, blocking, shut_down: AtomicBool::new(false) }
-    }
+/// Where the tasks of a runtime are.
+pub(crate) enum Tasks {
+    /// On the one thread that drives the runtime.
+    Here(Arc<HomeShared>, Arc<reactor::Handle>),
+    /// On any of many.
+    Among(Arc<Crew>),
+}
 
-    /// What wakes the worker.
-    pub(crate) fn bell(&self) -> Arc<dyn Bell> {
-        Arc::clone(&self.reactor) as Arc<dyn Bell>
+impl Shared {
+    pub(crate) fn new(tasks: Tasks, blocking: BlockingPool, stalls: Stalls) -> Self {
+        Self { tasks, blocking, stalls, shut_down: AtomicBool::new(false) }
     }
 
     pub(crate) fn blocking(&self) -> &BlockingPool {
         &self.blocking
+    }
+
+    /// The reactor for sources and timers of threads that drive nothing here.
+    pub(crate) fn reactor(&self) -> &Arc<reactor::Handle> {
+        match &self.tasks {
+            Tasks::Here(_, reactor) => reactor,
+            Tasks::Among(crew) => crew.outside(),
+        }
+    }
+
+    /// The runtime's clock.
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        match &self.tasks {
+            Tasks::Here(_, reactor) => reactor.clock(),
+            Tasks::Among(crew) => crew.stations[0].handle().clock(),
+        }
+    }
+
+    /// A poll took this long, of what was spawned or called there.
+    #[cold]
+    pub(crate) fn report_stall(&self, duration: Duration, place: Option<&'static Location<'static>>) {
+        quietly(|| (self.stalls)(&Stall::new(duration, place)));
     }
 
     /// Whether the runtime is gone; its threads may learn of it late.
@@ -136,7 +166,11 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        JoinHandle::of(spawn_remote(&self.shared.home, future, Meta { id: Id::next(), spawned_at }))
+        let meta = Meta { id: Id::next(), spawned_at };
+        JoinHandle::of(match &self.shared.tasks {
+            Tasks::Here(home, _) => spawn_remote(home, future, meta),
+            Tasks::Among(crew) => crew.scheduler.spawn(future, meta),
+        })
     }
 
     /// Spawns onto the runtime that this thread has entered.
@@ -207,10 +241,6 @@ impl Handle {
     pub(crate) fn enter_quietly<R>(&self, f: impl FnOnce() -> R) -> R {
         let _entered = self.enter();
         f()
-    }
-
-    pub(crate) fn reactor(&self) -> &Arc<reactor::Handle> {
-        &self.shared.reactor
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -29,14 +29,15 @@ impl<T, P: Place<T>> Scoped<T, P> {
 
     /// Calls `f` while `value` is what [`with`](Self::with) finds on this thread; afterwards it is what it was before.
     pub(crate) fn scope<R>(&self, value: &T, f: impl FnOnce() -> R) -> R {
-        struct Restore<T, P: Place<T>>(*const T, PhantomData<P>);
-        impl<T, P: Place<T>> Drop for Restore<T, P> {
-            fn drop(&mut self) {
-                P::set(self.0);
-            }
-        }
         let _restore = Restore::<T, P>(P::load(), PhantomData);
         P::set(ptr::from_ref(value));
+        f()
+    }
+
+    /// Calls `f` as if it were outside of any scope.
+    pub(crate) fn apart<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore::<T, P>(P::load(), PhantomData);
+        P::set(ptr::null());
         f()
     }
 
@@ -45,6 +46,15 @@ impl<T, P: Place<T>> Scoped<T, P> {
     pub(crate) fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
         // SAFETY: P1: not null means that the call which borrowed the value has not returned.
         f(unsafe { P::load().as_ref() })
+    }
+}
+
+/// Puts the old pointer back.
+struct Restore<T, P: Place<T>>(*const T, PhantomData<P>);
+
+impl<T, P: Place<T>> Drop for Restore<T, P> {
+    fn drop(&mut self) {
+        P::set(self.0);
     }
 }
 

@@ -126,6 +126,38 @@ where
     Handle::current().spawn_blocking(f)
 }
 
+/// Calls `f`, which may block, on this thread, while the worker that it holds up goes on elsewhere.
+///
+/// Tasks of the worker, its sockets and timers are served by another thread until `f` returns; tasks of
+/// [`spawn_local`](crate::spawn_local) stay with this thread and wait, and so does what runs in the same task, such as the other
+/// branches of a `join!`. In `f` the thread drives no runtime, so it may block on futures again. Outside of a runtime, and on the
+/// threads of [`spawn_blocking`], this just calls `f`.
+///
+/// Counterpart: `tokio::task::block_in_place`.
+///
+/// # Panics
+///
+/// If this thread drives a runtime of the current-thread flavor: everything would stand still.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let runtime = rt::runtime::Runtime::new()?;
+/// # runtime.block_on(async {
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// rt::spawn(async move { sender.send(42) });
+/// let answer = rt::task::block_in_place(|| receiver.recv());
+/// assert_eq!(answer, Ok(42));
+/// # });
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    context::with_worker(|worker| match worker {
+        Some(worker) => worker.block_in_place(f),
+        None => f(),
+    })
+}
+
 /// Blocks this thread until `future` is ready: on a current-thread runtime made for this call or, where a runtime was
 /// [entered](Handle::enter) or in a blocking call, within that runtime as [`Handle::block_on`] does.
 ///

@@ -1,4 +1,7 @@
-//! The worker: one core with its reactor, and the loop that drives both.
+//! The worker: one core with its reactor, and the loop that drives both. [`many`] has the loop of one among many.
+
+mod lend;
+mod many;
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -7,11 +10,15 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
+pub(crate) use self::many::Intervals;
 use crate::context;
 use crate::coop;
 use crate::handle::Shared;
 use crate::reactor::{Reactor, Wait};
+
+use self::many::Among;
 use crate::task::{Core, Home, Id, JoinHandle, Meta, Pool, Unborn};
 
 /// Ids that a worker takes at a time, so that a spawn touches no shared line.
@@ -30,13 +37,35 @@ pub(crate) struct Worker {
     root_woken: Cell<bool>,
     next_id: Cell<Id>,
     end_of_ids: Cell<Id>,
+    /// A poll that lasts longer is reported.
+    stall_threshold: Option<Duration>,
+    /// What it shares with others, if there are any.
+    among: Option<Among>,
 }
 
 impl Worker {
-    pub(crate) fn new(home: Rc<Home>, reactor: Reactor, shared: Arc<Shared>, event_interval: u32) -> Self {
+    pub(crate) fn new(
+        home: Rc<Home>,
+        reactor: Reactor,
+        shared: Arc<Shared>,
+        event_interval: u32,
+        stall_threshold: Option<Duration>,
+    ) -> Self {
+        Self::with(Core::new(home), reactor, shared, event_interval, stall_threshold, None)
+    }
+
+    fn with(
+        core: Core,
+        reactor: Reactor,
+        shared: Arc<Shared>,
+        event_interval: u32,
+        stall_threshold: Option<Duration>,
+        among: Option<Among>,
+    ) -> Self {
         let id = Id::block(ID_BLOCK);
+        core.set_watched(stall_threshold.is_some());
         Self {
-            core: Core::new(home),
+            core,
             reactor,
             shared,
             event_interval,
@@ -44,6 +73,8 @@ impl Worker {
             root_woken: Cell::new(false),
             next_id: Cell::new(id),
             end_of_ids: Cell::new(id.plus(ID_BLOCK)),
+            stall_threshold,
+            among,
         }
     }
 
@@ -90,7 +121,7 @@ impl Worker {
         JoinHandle::of(self.core.spawn(future, self.meta(spawned_at)))
     }
 
-    /// Makes a task of this thread; `None` when it has no seat, which is only while the worker closes.
+    /// Makes a task of this thread; `None` when it serves no locals, which is only while the worker closes.
     #[inline(always)]
     pub(crate) fn spawn_local<F>(
         &self,
@@ -107,11 +138,11 @@ impl Worker {
     /// Drives everything until `future` is ready.
     pub(crate) fn block_on<F: Future>(
         &self,
-        seat: &Home,
+        locals: &Home,
         future: F,
         called_at: &'static Location<'static>,
     ) -> F::Output {
-        self.drive(|| self.core.with_seat(seat, || self.run_until(future, called_at)))
+        self.drive(|| self.core.with_locals(locals, || self.run_until(future, called_at)))
     }
 
     /// Calls `f` while this thread drives the worker.
@@ -128,7 +159,8 @@ impl Worker {
         self.core.receive();
         loop {
             if self.root_woken.take()
-                && let Poll::Ready(output) = coop::with_full_budget(|| future.as_mut().poll(&mut cx))
+                && let Poll::Ready(output) =
+                    self.watched(Some(called_at), || coop::with_full_budget(|| future.as_mut().poll(&mut cx)))
             {
                 self.until_turn.set(until_turn);
                 return output;
@@ -138,7 +170,7 @@ impl Worker {
                 self.reactor.turn(Wait::Poll);
                 until_turn = self.event_interval;
             }
-            if self.core.run_one() {
+            if self.watched(None, || self.core.run_one()) {
                 until_turn -= 1;
             } else if self.core.sleep() {
                 self.reactor.turn(Wait::Block);
@@ -150,6 +182,27 @@ impl Worker {
         }
     }
 
+    /// Calls `f`, which is one poll: of a task, or of the root that was called here. Reports it if it took too long.
+    #[inline(always)]
+    fn watched<R>(&self, root: Option<&'static Location<'static>>, f: impl FnOnce() -> R) -> R {
+        match self.stall_threshold {
+            None => f(),
+            Some(threshold) => self.timed(threshold, root, f),
+        }
+    }
+
+    #[cold]
+    fn timed<R>(&self, threshold: Duration, root: Option<&'static Location<'static>>, f: impl FnOnce() -> R) -> R {
+        self.core.begin_watched(root);
+        let begin = Instant::now();
+        let result = f();
+        let duration = begin.elapsed();
+        if duration >= threshold && self.core.claim_stall_report() {
+            self.shared.report_stall(duration, self.core.watched());
+        }
+        result
+    }
+
     /// A task that stands for the future of `block_on`: it is woken like any other, from any thread, and takes its turn in the
     /// same queue; to run it means to poll that future next.
     fn root(&self, spawned_at: &'static Location<'static>) -> (Waker, AbortOnDrop) {
@@ -158,7 +211,8 @@ impl Worker {
             context::with_worker(|worker| worker.expect("the root runs on a worker").root_woken.set(true));
             Poll::<()>::Pending
         });
-        let task = self.core.spawn_idle(Unborn::new(mark, Some(self.pool())), self.meta(spawned_at));
+        let task = self.core.spawn_local_idle(Unborn::new(mark, Some(self.pool())), self.meta(spawned_at));
+        let task = task.expect("`block_on` brings the thread's locals");
         let waker = task.waker();
         (waker, AbortOnDrop(JoinHandle::of(task)))
     }

@@ -67,10 +67,14 @@ impl<T: Linked> Fifo<T> {
 
     /// Moves everything that `other` holds to the end of this queue, in order.
     pub(crate) fn append(&self, other: &Self) {
-        while let Some(element) = other.pop() {
-            // SAFETY: L1 held for the other queue, which has just given the element up.
-            unsafe { self.push(element) };
+        let Some(first) = NonNull::new(other.head.replace(ptr::null()).cast_mut()) else { return };
+        if self.is_empty() {
+            self.head.set(first.as_ptr());
+        } else {
+            // SAFETY: the queue is not empty, so `tail` is an element in it (L2), alive by L1, which held for the other queue, too.
+            unsafe { &*self.tail.get() }.link().set(first.as_ptr());
         }
+        self.tail.set(other.tail.get());
     }
 }
 

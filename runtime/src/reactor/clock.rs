@@ -24,6 +24,8 @@ struct VirtualTime {
     time: Instant,
     /// When, in the system's time, the clock was resumed. None: it is paused.
     running_since: Option<Instant>,
+    /// Where somebody is advancing the paused clock to, step by step, as timers count.
+    goal: Option<u64>,
 }
 
 /// The clock is not in the state that the call is for.
@@ -36,7 +38,7 @@ impl Clock {
         let running_since = (!start_paused).then_some(time);
         Self {
             is_virtual: AtomicBool::new(start_paused),
-            virtual_time: Mutex::new(VirtualTime { time, running_since }),
+            virtual_time: Mutex::new(VirtualTime { time, running_since, goal: None }),
             holds: AtomicUsize::new(0),
         }
     }
@@ -71,8 +73,8 @@ impl Clock {
         if virtual_time.running_since.is_none() {
             return Err(WrongState);
         }
-        *virtual_time =
-            VirtualTime { time: if self.is_real() { Instant::now() } else { virtual_time.now() }, running_since: None };
+        virtual_time.time = if self.is_real() { Instant::now() } else { virtual_time.now() };
+        virtual_time.running_since = None;
         self.is_virtual.store(true, Relaxed);
         Ok(())
     }
@@ -93,6 +95,26 @@ impl Clock {
         if virtual_time.running_since.is_none() && time > virtual_time.time {
             virtual_time.time = time;
         }
+    }
+
+    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not, until it
+    /// has reached `goal`.
+    pub(crate) fn set_goal(&self, goal: u64) {
+        let mut virtual_time = self.virtual_time.lock();
+        virtual_time.goal = virtual_time.goal.max(Some(goal));
+    }
+
+    /// Nobody waits for the clock to reach `goal` any more.
+    pub(crate) fn drop_goal(&self, goal: u64) {
+        let mut virtual_time = self.virtual_time.lock();
+        if virtual_time.goal == Some(goal) {
+            virtual_time.goal = None;
+        }
+    }
+
+    /// Where somebody is advancing it to.
+    pub(crate) fn goal(&self) -> Option<u64> {
+        self.virtual_time.lock().goal
     }
 
     /// A blocking call goes out. `release` is owed.

@@ -54,6 +54,18 @@ impl DriverHandle {
         !self.sources.lock().is_empty()
     }
 
+    /// Whether there are events that no wait has fetched yet. Where the system cannot tell: no.
+    pub(crate) fn has_events(&self) -> bool {
+        #[cfg(unix)]
+        {
+            super::mio::is_readable(std::os::fd::AsRawFd::as_raw_fd(&self.registry)).unwrap_or(false)
+        }
+        #[cfg(not(unix))]
+        {
+            false
+        }
+    }
+
     /// Watches `io` for `interest` and marks `readiness`. What is already the case is told by the first event.
     pub(crate) fn register(
         &self,

@@ -1,12 +1,13 @@
 //! The outside view of a reactor: what any thread may ask of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
 use super::clock::Clock;
 use super::driver::DriverHandle;
 use super::remote::{Posted, RemoteTimer, Request, Requests};
+use super::together::Together;
 use super::wheel::Key;
 use crate::primitives::atomic::AtomicBool;
 use crate::primitives::atomic::Ordering::{Acquire, Release};
@@ -15,12 +16,13 @@ use crate::primitives::atomic::Ordering::{Acquire, Release};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ReactorId(u32);
 
-#[derive(Debug)]
 pub(crate) struct Handle {
     id: ReactorId,
     clock: Arc<Clock>,
     driver: Arc<DriverHandle>,
     pub(super) requests: Requests,
+    /// The reactors that go by the same clock, this one included, if there are several.
+    together: OnceLock<Weak<Together>>,
     /// The bell was rung. Only virtual time asks: it does not advance if somebody wants to be heard first.
     rung: AtomicBool,
 }
@@ -30,17 +32,35 @@ static REACTORS: parking_lot::Mutex<BTreeMap<ReactorId, Weak<Handle>>> = parking
 static NEXT_ID: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 impl ReactorId {
-    fn next() -> Self {
+    /// The first of `count` names in a row.
+    pub(super) fn block(count: usize) -> Self {
         use std::sync::atomic::Ordering::Relaxed;
-        let id = NEXT_ID.fetch_update(Relaxed, Relaxed, |id| id.checked_add(1));
-        Self(id.expect("too many runtimes: a process can make 4,294,967,295 in its life"))
+        let count = u32::try_from(count).expect("a runtime has few workers");
+        let id = NEXT_ID.fetch_update(Relaxed, Relaxed, |id| id.checked_add(count));
+        Self(id.expect("too many runtimes: a process can make 4,294,967,295 reactors in its life"))
+    }
+
+    /// The name that comes so many after this one, within a block.
+    pub(super) fn plus(self, count: usize) -> Self {
+        Self(self.0 + count as u32)
+    }
+
+    /// How many after `first` this comes.
+    pub(super) fn after(self, first: Self) -> Option<usize> {
+        self.0.checked_sub(first.0).map(|count| count as usize)
     }
 }
 
 impl Handle {
-    pub(super) fn new(clock: Arc<Clock>, driver: Arc<DriverHandle>) -> Arc<Self> {
-        let id = ReactorId::next();
-        let handle = Arc::new(Self { id, clock, driver, requests: Requests::default(), rung: AtomicBool::new(false) });
+    pub(super) fn new(id: ReactorId, clock: Arc<Clock>, driver: Arc<DriverHandle>) -> Arc<Self> {
+        let handle = Arc::new(Self {
+            id,
+            clock,
+            driver,
+            requests: Requests::default(),
+            together: OnceLock::new(),
+            rung: AtomicBool::new(false),
+        });
         REACTORS.lock().insert(id, Arc::downgrade(&handle));
         handle
     }
@@ -52,6 +72,14 @@ impl Handle {
 
     pub(super) fn forget(id: ReactorId) {
         REACTORS.lock().remove(&id);
+    }
+
+    pub(super) fn set_together(&self, together: &Arc<Together>) {
+        let _ = self.together.set(Arc::downgrade(together));
+    }
+
+    pub(super) fn together(&self) -> Option<Arc<Together>> {
+        self.together.get().and_then(Weak::upgrade)
     }
 
     pub(crate) fn id(&self) -> ReactorId {

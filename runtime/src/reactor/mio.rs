@@ -74,6 +74,16 @@ impl Driver for MioDriver {
     }
 }
 
+/// Whether there is something to read from a descriptor, such as a poller's that is just waited for by another thread.
+#[cfg(unix)]
+pub(super) fn is_readable(descriptor: std::os::fd::RawFd) -> io::Result<bool> {
+    let mut poll = mio::Poll::new()?;
+    poll.registry().register(&mut mio::unix::SourceFd(&descriptor), BELL, mio::Interest::READABLE)?;
+    let mut events = mio::Events::with_capacity(1);
+    poll.poll(&mut events, Some(Duration::ZERO))?;
+    Ok(!events.is_empty())
+}
+
 impl Drop for MioDriver {
     fn drop(&mut self) {
         let mut woken = Vec::new();

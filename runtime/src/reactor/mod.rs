@@ -1,15 +1,19 @@
 //! I/O and time meet here and nowhere else: [`Reactor::turn`] waits for both.
 //!
-//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody.
+//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody. [`Station`] is
+//! what lies between: driver and wheel, which another worker may serve while the owner is stuck.
 
 pub(crate) mod clock;
 pub(crate) mod driver;
 mod handle;
+pub(crate) mod lock;
 pub(crate) mod mio;
 pub(crate) mod readiness;
 pub(crate) mod ready;
 pub(crate) mod registry;
 mod remote;
+mod station;
+mod together;
 mod wheel;
 
 #[cfg(all(test, unix, not(loom)))]
@@ -23,7 +27,7 @@ pub(crate) mod testing;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -32,11 +36,15 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::handle::{Handle, ReactorId};
 pub(crate) use self::remote::RemoteTimer;
+pub(crate) use self::station::Station;
+pub(crate) use self::together::{Together, build_many};
 pub(crate) use self::wheel::Key;
 
-use self::clock::{Clock, instant, nanos};
+use self::clock::{Clock, instant, length, nanos};
 use self::driver::Driver;
-use self::wheel::{Precision, Wheel};
+use self::lock::Users;
+use self::station::NO_ALARM;
+use self::wheel::Precision;
 use crate::panics::quietly;
 
 /// So many wakers stay allocated between two turns.
@@ -58,9 +66,6 @@ const LARGE_BURST: usize = 128;
 /// The same within a large burst: 524 µs.
 const LARGE_BURST_STEP: u64 = 1 << 19;
 
-/// No timer is due later than this.
-const NO_ALARM: u64 = u64::MAX;
-
 /// What a turn may do if there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -68,6 +73,8 @@ pub(crate) enum Wait {
     Poll,
     /// Wait for an event, a ring or a deadline: all tasks are idle. It may return without any of them.
     Block,
+    /// The same, but no longer than this, by the system's clock.
+    AtMost(Duration),
 }
 
 /// Events, deadlines, and the wakers that wait for them.
@@ -75,18 +82,15 @@ pub(crate) struct Reactor {
     id: ReactorId,
     clock: Arc<Clock>,
     handle: Arc<Handle>,
-    driver: RefCell<Box<dyn Driver>>,
-    wheel: RefCell<Wheel<Waker>>,
+    station: Arc<Station>,
+    /// The others that go by the same clock.
+    together: Option<Arc<Together>>,
     /// The latest time that the clock has shown here. What was due then needs no look at the clock.
     seen: Cell<u64>,
     /// It may be long ago that `seen` was the time: there was a wait since.
     stale: Cell<bool>,
-    /// Where somebody is advancing the paused clock to, step by step.
-    goal: Cell<Option<u64>>,
     /// How many turns since the last step towards the goal came while tasks were ready.
     busy: Cell<u32>,
-    /// When the driver's alarm goes off at the latest; [`NO_ALARM`] if that is not known.
-    alarm: Cell<u64>,
     /// What deadlines are rounded up to, as the last blocking turn found many timers due or not.
     step: Cell<u64>,
     /// Kept for its capacity.
@@ -103,20 +107,33 @@ impl Reactor {
         Ok(Self::new(Box::new(mio::MioDriver::new()?), Arc::new(Clock::new(start_paused))))
     }
 
+    /// A reactor that is the only one of its runtime.
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
-        let now = clock.now_nanos();
-        let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
+        let handle = Handle::new(ReactorId::block(1), clock, Arc::clone(driver.handle()));
+        // One user: the station of a lone reactor is given to nobody else.
+        Self::over(Arc::new(Station::new(driver, handle, Users::One)), None)
+    }
+
+    fn station_of_many(id: ReactorId, driver: Box<dyn Driver>, clock: Arc<Clock>) -> Station {
+        let handle = Handle::new(id, clock, Arc::clone(driver.handle()));
+        Station::new(driver, handle, Users::Many)
+    }
+
+    fn among(station: Arc<Station>, together: Arc<Together>) -> Self {
+        Self::over(station, Some(together))
+    }
+
+    fn over(station: Arc<Station>, together: Option<Arc<Together>>) -> Self {
+        let handle = Arc::clone(station.handle());
         Self {
             id: handle.id(),
-            clock,
+            clock: Arc::clone(handle.clock()),
+            seen: Cell::new(handle.clock().now_nanos()),
             handle,
-            driver: RefCell::new(driver),
-            wheel: RefCell::new(Wheel::new(now)),
-            seen: Cell::new(now),
+            station,
+            together,
             stale: Cell::new(false),
-            goal: Cell::new(None),
             busy: Cell::new(0),
-            alarm: Cell::new(NO_ALARM),
             step: Cell::new(1),
             woken: Cell::default(),
         }
@@ -129,7 +146,7 @@ impl Reactor {
     /// If the operating system refuses to wait, which no correct use of it does.
     pub(crate) fn turn(&self, how: Wait) {
         let mut woken = self.woken.take();
-        self.serve_requests();
+        self.station.serve_requests();
         if self.clock.is_paused() {
             self.turn_virtual(how, &mut woken);
         } else {
@@ -144,6 +161,21 @@ impl Reactor {
     #[inline]
     pub(crate) fn id(&self) -> ReactorId {
         self.id
+    }
+
+    /// What other workers may use, if there are others.
+    ///
+    /// # Panics
+    ///
+    /// If this reactor is the only one of its runtime.
+    pub(crate) fn station(&self) -> &Arc<Station> {
+        assert!(self.together.is_some(), "the station of a lone reactor has one user");
+        &self.station
+    }
+
+    /// The station of another reactor that goes by the same clock.
+    pub(crate) fn sibling(&self, id: ReactorId) -> Option<&Station> {
+        self.together.as_ref()?.find(id).map(|station| &**station)
     }
 
     pub(crate) fn handle(&self) -> &Arc<Handle> {
@@ -192,7 +224,7 @@ impl Reactor {
     /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
     #[inline]
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
-        self.wheel.borrow().has_expired(deadline)
+        self.station.wheel.lock().has_expired(deadline)
     }
 
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
@@ -200,92 +232,82 @@ impl Reactor {
     pub(crate) fn arm(&self, deadline: u64, waker: &Waker) -> Key {
         // Cloned before anything is borrowed: that may run foreign code.
         let waker = waker.clone();
-        self.wheel.borrow_mut().insert(deadline, waker)
+        self.station.wheel.lock().insert(deadline, waker)
     }
 
     /// Whom the timer wakes from now on. False if it is no longer armed.
     #[inline]
     pub(crate) fn set_waker(&self, key: Key, waker: &Waker) -> bool {
-        match self.wheel.borrow_mut().get_mut(key) {
+        match self.station.wheel.lock().get_mut(key) {
             None => return false,
             Some(armed) if armed.will_wake(waker) => return true,
             Some(_) => {}
         }
         let fresh = waker.clone();
         // Cloning and dropping may run foreign code: neither happens while the wheel is borrowed.
-        let old = self.wheel.borrow_mut().get_mut(key).map(|armed| mem::replace(armed, fresh));
+        let old = self.station.wheel.lock().get_mut(key).map(|armed| mem::replace(armed, fresh));
         old.is_some()
     }
 
     /// Gives the timer another deadline. False if it is no longer armed.
     pub(crate) fn reschedule(&self, key: Key, deadline: u64) -> bool {
-        self.wheel.borrow_mut().reschedule(key, deadline)
+        self.station.wheel.lock().reschedule(key, deadline)
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
     #[inline]
     pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
-        self.wheel.borrow_mut().remove(key)
-    }
-
-    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
-    /// until it has reached `goal`.
-    pub(crate) fn set_goal(&self, goal: u64) {
-        self.goal.set(self.goal.get().max(Some(goal)));
-    }
-
-    /// Nobody waits for the clock to reach `goal` any more.
-    pub(crate) fn drop_goal(&self, goal: u64) {
-        if self.goal.get() == Some(goal) {
-            self.goal.set(None);
-        }
+        self.station.wheel.lock().remove(key)
     }
 
     #[cfg(all(test, not(loom)))]
     pub(crate) fn armed_timers(&self) -> usize {
-        self.wheel.borrow().len()
+        self.station.wheel.lock().len()
     }
 
     /// A turn while the clock runs.
     fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
         if how == Wait::Poll {
-            self.wait(Wait::Poll, woken);
+            self.wait(Wait::Poll, NO_ALARM, woken);
             self.fire(woken);
             return;
         }
-        let late = self.prepare_alarm(woken);
+        let (late, alarm) = self.prepare_alarm(how, woken);
         // While the alarm is silent, nothing is due that was not due before: there is no need to look at the clock or the wheel.
-        let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, woken);
+        let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, alarm, woken);
         if late > 0 || went_off {
             self.step.set(burst_step(late + self.fire(woken)));
         }
     }
 
-    /// Sees to it that a wait ends when the next timer is due. Fires what is due already, and tells how many.
-    fn prepare_alarm(&self, woken: &mut Vec<Waker>) -> usize {
-        while let Some(next) = self.next_stop() {
+    /// Sees to it that a wait ends when the next timer is due, or when it has lasted long enough. Fires what is due already, and
+    /// tells how many; and when the alarm goes off.
+    fn prepare_alarm(&self, how: Wait, woken: &mut Vec<Waker>) -> (usize, u64) {
+        let limit =
+            if let Wait::AtMost(most) = how { Some(self.now_nanos().saturating_add(length(most))) } else { None };
+        while let Some(next) = self.next_stop().into_iter().chain(limit).min() {
+            let alarm = self.station.alarm();
             // The alarm is set by the system's clock: if ours is another, it may have been moved meanwhile.
-            if self.alarm.get() <= next && self.clock.is_real() {
-                return 0;
+            if alarm <= next && self.clock.is_real() {
+                return (0, alarm);
             }
             let now = self.now_nanos();
             if now < next {
-                self.driver.borrow_mut().set_alarm(Duration::from_nanos(next - now));
-                self.alarm.set(next);
-                return 0;
+                self.station.set_alarm(Duration::from_nanos(next - now), next);
+                return (0, next);
             }
             // This also has the wheel learn the time, if it was not used for long.
             let late = self.fire(woken);
-            if late > 0 {
-                return late;
+            if late > 0 || limit == Some(next) {
+                return (late.max(1), NO_ALARM);
             }
         }
-        0
+        (0, self.station.alarm())
     }
 
     /// When the wheel has something to do next. An empty one gives memory back: nobody may come for long.
     fn next_stop(&self) -> Option<u64> {
-        let mut wheel = self.wheel.borrow_mut();
+        let mut wheel = self.station.wheel.lock();
         let next = wheel.next_deadline(Precision::Tick);
         if next.is_none() {
             wheel.trim();
@@ -295,23 +317,41 @@ impl Reactor {
 
     /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
     fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
-        self.wait(Wait::Poll, woken);
+        if let Some(together) = &self.together {
+            return self.turn_virtual_among(together, how, woken);
+        }
+        self.wait(Wait::Poll, NO_ALARM, woken);
         self.fire(woken);
         if !woken.is_empty() || self.handle.take_rung() {
             return;
         }
-        let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
+        let goal = self.clock.goal().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
         let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
-        let deadline = if moves { self.wheel.borrow_mut().next_deadline(Precision::Exact) } else { None };
+        let deadline = if moves { self.station.wheel.lock().next_deadline(Precision::Exact) } else { None };
         match deadline.into_iter().chain(goal).min() {
             Some(next) => self.clock.advance_to(instant(next)),
             None if how == Wait::Block => {
-                self.wheel.borrow_mut().trim();
-                self.wait(Wait::Block, woken);
+                self.station.wheel.lock().trim();
+                self.wait(Wait::Block, self.station.alarm(), woken);
             }
             None => {}
         }
         self.fire(woken);
+    }
+
+    /// The same where the time is moved by the last worker that goes to sleep (see [`Together::step`]).
+    fn turn_virtual_among(&self, together: &Together, how: Wait, woken: &mut Vec<Waker>) {
+        let mut alarm = self.station.alarm();
+        if let Wait::AtMost(most) = how {
+            // By the system's clock, which has nothing to do with ours: to be set anew whatever comes next.
+            alarm = NO_ALARM - 1;
+            self.station.set_alarm(most, alarm);
+        }
+        self.wait(if how == Wait::Poll { Wait::Poll } else { Wait::Block }, alarm, woken);
+        self.fire(woken);
+        if how == Wait::Poll && woken.is_empty() {
+            together.step_if_due();
+        }
     }
 
     /// Whether it is time for a step towards the goal.
@@ -321,38 +361,24 @@ impl Reactor {
         busy == BUSY_TURNS
     }
 
-    fn serve_requests(&self) {
-        let mut removed = Vec::new();
-        self.handle.requests.serve(&mut self.wheel.borrow_mut(), &mut removed);
-    }
-
     /// Tells whether the alarm went off.
-    fn wait(&self, how: Wait, woken: &mut Vec<Waker>) -> bool {
+    fn wait(&self, how: Wait, alarm: u64, woken: &mut Vec<Waker>) -> bool {
         self.stale.set(true);
-        let went_off = match self.driver.borrow_mut().wait(how, woken) {
+        match self.station.wait(how, alarm, woken) {
             Ok(went_off) => went_off,
             Err(error) => panic!("the I/O driver cannot wait: {error}"),
-        };
-        if went_off {
-            self.alarm.set(NO_ALARM);
         }
-        went_off
     }
 
     /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
     fn fire(&self, woken: &mut Vec<Waker>) -> usize {
         let before = woken.len();
-        let mut wheel = self.wheel.borrow_mut();
-        if !wheel.is_empty() {
-            wheel.advance(self.now_nanos(), self.precision(), woken);
-        } else if self.goal.get().is_some() {
-            self.now_nanos();
+        match self.station.fire(&self.clock, woken) {
+            Some(now) => self.see(now),
+            None if !self.clock.is_real() && self.clock.goal().is_some() => self.see(self.clock.now_nanos()),
+            None => {}
         }
         woken.len() - before
-    }
-
-    fn precision(&self) -> Precision {
-        if self.clock.is_paused() { Precision::Exact } else { Precision::Tick }
     }
 }
 
@@ -361,8 +387,7 @@ impl Drop for Reactor {
     fn drop(&mut self) {
         Handle::forget(self.id);
         let mut orphans = Vec::new();
-        self.handle.requests.close(&mut orphans);
-        self.wheel.get_mut().clear(&mut orphans);
+        self.station.close(&mut orphans);
         wake_all(&mut orphans);
     }
 }

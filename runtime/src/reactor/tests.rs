@@ -157,11 +157,11 @@ fn memory_of_a_burst_is_given_back_before_a_wait_without_timers() {
         }
         world.reactor.turn(Wait::Block);
         assert_eq!(world.reactor.armed_timers(), 0);
-        assert!(world.reactor.wheel.borrow().capacity() >= 10_000, "the next burst may be near");
+        assert!(world.reactor.station.wheel.lock().capacity() >= 10_000, "the next burst may be near");
         let handle = world.handle();
         *world.script.meanwhile.lock().unwrap() = Some(Box::new(move || handle.wake()));
         world.reactor.turn(Wait::Block);
-        assert_eq!(world.reactor.wheel.borrow().capacity(), 0);
+        assert_eq!(world.reactor.station.wheel.lock().capacity(), 0);
     }
 }
 
@@ -218,7 +218,7 @@ fn the_steps_of_a_burst_never_end_before_the_deadline() {
         for ahead in [1, step - 1, step, step + 1, 3 * step + 7, 1 << 60, u64::MAX >> 2] {
             let deadline = world.reactor.now_nanos() + ahead;
             let key = world.reactor.arm(deadline, Waker::noop());
-            let exact = world.reactor.wheel.borrow_mut().next_deadline(super::Precision::Tick).unwrap();
+            let exact = world.reactor.station.wheel.lock().next_deadline(super::Precision::Tick).unwrap();
             let stop = world.reactor.next_stop().unwrap();
             assert!(stop >= exact && stop - exact < step && stop.is_multiple_of(step));
             assert!(world.reactor.cancel(key).is_some());

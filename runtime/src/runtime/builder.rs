@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::Runtime;
-use crate::executor::blocking::{BlockingPool, Config};
-use crate::executor::worker::Worker;
-use crate::handle::{Handle, Shared};
-use crate::reactor::Reactor;
-use crate::task::{Bell, Home};
+use super::{Runtime, Stall, Stalls, stall};
+use crate::executor::blocking::{BlockingPool, Config, Hold};
+use crate::executor::crew::{Crew, SeatBell, Threads};
+use crate::executor::idle::Idle;
+use crate::executor::post::Post;
+use crate::executor::worker::{Intervals, Worker};
+use crate::handle::{Handle, Shared, Tasks};
+use crate::reactor::{self, Reactor};
+use crate::task::{Bell, Home, Scheduler};
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
@@ -34,35 +37,77 @@ type Hook = Arc<dyn Fn() + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct Builder {
-    thread_name: String,
+    flavor: Flavor,
+    thread_name: Option<String>,
     thread_stack_size: Option<usize>,
     max_blocking_threads: usize,
     thread_keep_alive: Duration,
     event_interval: u32,
+    global_queue_interval: u32,
     start_paused: bool,
+    stall_threshold: Option<Duration>,
+    on_stall: Stalls,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Flavor {
+    CurrentThread,
+    /// With so many workers; `None`: as many as there are processors.
+    MultiThread(Option<usize>),
+}
+
+/// More workers than this are a mistake.
+const MOST_WORKERS: usize = 1024;
+
+/// Says how many workers a runtime has whose builder does not.
+const WORKER_THREADS: &str = "RT_WORKER_THREADS";
+
 impl Builder {
     /// A runtime whose tasks run on the thread that is in [`Runtime::block_on`].
     pub fn new_current_thread() -> Self {
+        Self::new(Flavor::CurrentThread)
+    }
+
+    /// A runtime whose tasks run on several workers, as many as [`worker_threads`](Self::worker_threads) says. A thread in
+    /// [`Runtime::block_on`] is one of them.
+    pub fn new_multi_thread() -> Self {
+        Self::new(Flavor::MultiThread(None))
+    }
+
+    fn new(flavor: Flavor) -> Self {
         Self {
-            thread_name: "rt-blocking".to_owned(),
+            flavor,
+            thread_name: None,
             thread_stack_size: None,
             max_blocking_threads: 512,
             thread_keep_alive: Duration::from_secs(10),
             event_interval: 61,
+            global_queue_interval: 61,
             start_paused: false,
+            stall_threshold: cfg!(debug_assertions).then_some(Duration::from_millis(100)),
+            on_stall: Arc::new(stall::print),
             on_thread_start: None,
             on_thread_stop: None,
         }
     }
 
-    /// The name of the threads that the runtime starts, which are those for blocking calls: `rt-blocking` unless told
-    /// otherwise. It must not contain a NUL.
+    /// How many workers a multi-thread runtime has: 1 to 1024. Unless told otherwise, what the environment variable
+    /// `RT_WORKER_THREADS` says, else as many as there are processors.
+    ///
+    /// A thread in [`Runtime::block_on`] is one of them, so at most one thread less is started while there is one.
+    pub fn worker_threads(&mut self, count: usize) -> &mut Self {
+        if let Flavor::MultiThread(workers) = &mut self.flavor {
+            *workers = Some(count);
+        }
+        self
+    }
+
+    /// The name of the threads that the runtime starts. Unless told otherwise those for blocking calls are called
+    /// `rt-blocking` and the workers `rt-worker-0` and so on, by their places. It must not contain a NUL.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.thread_name = name.into();
+        self.thread_name = Some(name.into());
         self
     }
 
@@ -88,6 +133,26 @@ impl Builder {
     /// 61 unless told otherwise, and at least 1. Less makes I/O prompter, more makes tasks cheaper.
     pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
         self.event_interval = tasks;
+        self
+    }
+
+    /// After how many tasks a worker of a multi-thread runtime looks at what other threads have spawned and woken, if tasks of its
+    /// own are always ready: 61 unless told otherwise, and at least 1.
+    pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
+        self.global_queue_interval = tasks;
+        self
+    }
+
+    /// A poll that lasts this long or longer is reported, once: by another worker while it lasts if one is idle, else when it is
+    /// over. 100 ms in a build with debug assertions; in others polls are not watched unless this is called.
+    pub fn stall_threshold(&mut self, threshold: Duration) -> &mut Self {
+        self.stall_threshold = Some(threshold);
+        self
+    }
+
+    /// Told of each poll that was too long, instead of printing it to standard error. A panic in it is caught.
+    pub fn on_stall(&mut self, f: impl Fn(&Stall) + Send + Sync + 'static) -> &mut Self {
+        self.on_stall = Arc::new(f);
         self
     }
 
@@ -117,35 +182,89 @@ impl Builder {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a value makes no sense, with a sentence that says which and what is
     /// allowed; and what the system says if it has no descriptors left.
     pub fn build(&mut self) -> io::Result<Runtime> {
-        self.validate().map_err(|complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint))?;
-        Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?))
+        let refuse = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
+        self.validate().map_err(|complaint| refuse(complaint.to_owned()))?;
+        match self.flavor {
+            Flavor::CurrentThread => Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?)),
+            Flavor::MultiThread(workers) => {
+                let workers = workers.map_or_else(default_workers, Ok).map_err(refuse)?;
+                self.build_many(workers)
+            }
+        }
     }
 
     /// Makes a runtime that waits with this reactor.
     pub(crate) fn build_over(&self, reactor: Reactor) -> Runtime {
-        let bell = Arc::clone(reactor.handle()) as Arc<dyn Bell>;
-        let home = Home::new(bell);
+        let home = Home::new(Arc::clone(reactor.handle()) as Arc<dyn Bell>);
         let shared = Arc::new_cyclic(|shared| {
-            let mut config = Config::new(Arc::clone(reactor.handle()) as _);
-            config.max_threads = self.max_blocking_threads;
-            config.keep_alive = self.thread_keep_alive;
-            config.stack_size = self.thread_stack_size;
-            config.on_thread_start = self.on_thread_start.clone();
-            config.on_thread_stop = self.on_thread_stop.clone();
-            let name = self.thread_name.clone();
-            config.thread_name = Arc::new(move || name.clone());
-            let shared = shared.clone();
-            config.inherit = Arc::new(move |life| match shared.upgrade() {
-                Some(shared) => Handle::from_shared(shared).enter_quietly(life),
-                None => life(),
-            });
-            Shared::new(Arc::clone(home.shared()), Arc::clone(reactor.handle()), BlockingPool::new(config))
+            let blocking = self.blocking(shared, Arc::clone(reactor.handle()) as _);
+            let tasks = Tasks::Here(Arc::clone(home.shared()), Arc::clone(reactor.handle()));
+            Shared::new(tasks, blocking, Arc::clone(&self.on_stall))
         });
-        Runtime::from_worker(Worker::new(home, reactor, shared, self.event_interval))
+        Runtime::current_thread(Worker::new(home, reactor, shared, self.event_interval, self.stall_threshold))
+    }
+
+    fn build_many(&self, workers: usize) -> io::Result<Runtime> {
+        let (reactors, together) = reactor::build_many(workers, self.start_paused)?;
+        let handles = reactors.iter().map(|reactor| Arc::clone(reactor.handle()));
+        let bells: Vec<_> = handles.enumerate().map(|(seat, handle)| Arc::new(SeatBell::new(seat, handle))).collect();
+        let idle = Arc::new(Idle::new(bells.iter().map(|bell| Arc::clone(bell) as Arc<dyn Bell>).collect()));
+        let scheduler = Arc::new(Scheduler::new(workers, Arc::clone(&idle) as _));
+        let stations = reactors.iter().map(|reactor| Arc::clone(reactor.station())).collect();
+        let crew = Arc::new(Crew::new(scheduler, idle, together, stations, self.threads()));
+        bells.iter().for_each(|bell| bell.set_crew(&crew));
+        let shared = Arc::new_cyclic(|shared| {
+            let blocking = self.blocking(shared, Arc::clone(&crew) as _);
+            Shared::new(Tasks::Among(Arc::clone(&crew)), blocking, Arc::clone(&self.on_stall))
+        });
+        let intervals = Intervals {
+            event: self.event_interval,
+            injection: self.global_queue_interval,
+            stall: self.stall_threshold,
+        };
+        let posts = reactors.into_iter().enumerate().map(|(seat, reactor)| {
+            let home = Home::new(Arc::clone(reactor.handle()) as Arc<dyn Bell>);
+            Post::new(Worker::at_seat(home, reactor, Arc::clone(&shared), Arc::clone(&crew), seat, intervals))
+        });
+        crew.begin(Arc::downgrade(&shared), posts);
+        Ok(Runtime::multi_thread(Handle::from_shared(shared), crew))
+    }
+
+    fn threads(&self) -> Threads {
+        let name = self.thread_name.clone();
+        Threads {
+            name: Arc::new(move |seat| name.clone().unwrap_or_else(|| format!("rt-worker-{seat}"))),
+            stack_size: self.thread_stack_size,
+            on_start: self.on_thread_start.clone(),
+            on_stop: self.on_thread_stop.clone(),
+        }
+    }
+
+    /// The pool for blocking calls.
+    fn blocking(&self, shared: &Weak<Shared>, hold: Arc<dyn Hold>) -> BlockingPool {
+        let mut config = Config::new(hold);
+        config.max_threads = self.max_blocking_threads;
+        config.keep_alive = self.thread_keep_alive;
+        config.stack_size = self.thread_stack_size;
+        config.on_thread_start = self.on_thread_start.clone();
+        config.on_thread_stop = self.on_thread_stop.clone();
+        let name = self.thread_name.clone().unwrap_or_else(|| "rt-blocking".to_owned());
+        config.thread_name = Arc::new(move || name.clone());
+        let shared = shared.clone();
+        config.inherit = Arc::new(move |life| match shared.upgrade() {
+            Some(shared) => Handle::from_shared(shared).enter_quietly(life),
+            None => life(),
+        });
+        BlockingPool::new(config)
     }
 
     fn validate(&self) -> Result<(), &'static str> {
-        if self.thread_name.contains('\0') {
+        if let Flavor::MultiThread(Some(workers)) = self.flavor
+            && !(1..=MOST_WORKERS).contains(&workers)
+        {
+            return Err("worker_threads takes 1 to 1024: one for each processor is a good number");
+        }
+        if self.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
             return Err("thread_name contains a NUL character: the system takes names without it");
         }
         if self.thread_stack_size == Some(0) {
@@ -157,19 +276,35 @@ impl Builder {
         if self.event_interval == 0 {
             return Err("event_interval is 0: at least 1 task must run between two looks at events");
         }
+        if self.global_queue_interval == 0 {
+            return Err("global_queue_interval is 0: at least 1 task must run between two looks at the common queue");
+        }
         Ok(())
     }
+}
+
+/// What the environment says, or the number of processors.
+fn default_workers() -> Result<usize, String> {
+    let Some(text) = std::env::var_os(WORKER_THREADS) else {
+        return Ok(std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS));
+    };
+    let count =
+        text.to_str().and_then(|text| text.trim().parse().ok()).filter(|count| (1..=MOST_WORKERS).contains(count));
+    count.ok_or_else(|| format!("{WORKER_THREADS} is {text:?}: it takes a number from 1 to {MOST_WORKERS}"))
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("flavor", &self.flavor)
             .field("thread_name", &self.thread_name)
             .field("thread_stack_size", &self.thread_stack_size)
             .field("max_blocking_threads", &self.max_blocking_threads)
             .field("thread_keep_alive", &self.thread_keep_alive)
             .field("event_interval", &self.event_interval)
+            .field("global_queue_interval", &self.global_queue_interval)
             .field("start_paused", &self.start_paused)
+            .field("stall_threshold", &self.stall_threshold)
             .finish_non_exhaustive()
     }
 }

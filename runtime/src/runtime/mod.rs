@@ -3,32 +3,44 @@
 //! `#[rt::main]` and [`rt::block_on`](crate::block_on) make one where that is all one wants.
 
 mod builder;
+mod many_threads;
+mod one_thread;
+mod stall;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use self::builder::Builder;
+pub use self::stall::Stall;
+pub(crate) use self::stall::Stalls;
 pub use crate::handle::{EnterGuard, Handle, TryCurrentError};
 
+use self::many_threads::ManyThreads;
+use self::one_thread::OneThread;
 use crate::context;
-use crate::executor::park::{self, Parker};
-use crate::executor::seat;
-use crate::executor::slot::Slot;
+use crate::executor::crew::Crew;
 use crate::executor::worker::Worker;
 use crate::task::JoinHandle;
 
 /// An executor, a reactor, timers and a pool for blocking calls.
 ///
-/// This is the current-thread flavor: tasks run on the thread that is in [`block_on`](Self::block_on), and nothing runs while
-/// none is. When several threads block at once, one of them drives the runtime, and another takes over when it leaves.
+/// There are two flavors; [`Builder`] says which:
 ///
-/// Dropping the runtime drops every task's future, on the thread that drops it (the ones of [`spawn_local`](crate::spawn_local)
-/// on their own threads), and cancels the blocking calls that have not started. Those that have are not waited for.
+/// - *multi-thread* ([`new`](Self::new), `#[rt::main]`): tasks run on several workers. A thread in [`block_on`](Self::block_on) is one
+///   of them if there is room; the others are started when there is work for them. What was spawned runs whether anybody blocks or not.
+/// - *current-thread*: tasks run on the thread that is in [`block_on`](Self::block_on), and nothing runs while none is. When several
+///   threads block at once, one of them drives the runtime, and another takes over when it leaves.
+///
+/// Dropping the runtime drops every task's future: those of [`spawn_local`](crate::spawn_local) on their own threads, the others on
+/// this thread or on a worker's. It waits for the polls that are going on, unless a task of the runtime itself drops it; a worker that
+/// is stuck then holds it up (see [`shutdown_timeout`](Self::shutdown_timeout)). Blocking calls that have not started are cancelled.
+/// Those that have are not waited for.
 ///
 /// Counterpart: `tokio::runtime::Runtime`; Twisted's reactor, except that one can have several, one after another or side by
 /// side.
@@ -44,17 +56,46 @@ use crate::task::JoinHandle;
 /// ```
 pub struct Runtime {
     handle: Handle,
-    /// Boxed: it is moved between threads, and large. `None` after shutdown.
-    worker: Slot<Box<Worker>>,
+    flavor: Flavor,
+}
+
+enum Flavor {
+    CurrentThread(OneThread),
+    MultiThread(ManyThreads),
 }
 
 impl Runtime {
-    pub(crate) fn from_worker(worker: Worker) -> Self {
-        Self { handle: Handle::from_shared(Arc::clone(worker.shared())), worker: Slot::new(Box::new(worker)) }
+    /// A runtime of the multi-thread flavor with the defaults of [`Builder::new_multi_thread`].
+    ///
+    /// Counterpart: `tokio::runtime::Runtime::new`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it has no descriptors left.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = rt::runtime::Runtime::new()?;
+    /// let task = runtime.spawn(async { 6 * 7 });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// # Ok(()) }
+    /// ```
+    pub fn new() -> io::Result<Self> {
+        Builder::new_multi_thread().build()
     }
 
-    /// Runs `future` on this thread, and every task besides, until it is ready. Tasks that are not finished by then go on in the
-    /// next call.
+    fn current_thread(worker: Worker) -> Self {
+        let handle = Handle::from_shared(Arc::clone(worker.shared()));
+        Self { handle, flavor: Flavor::CurrentThread(OneThread::new(worker)) }
+    }
+
+    fn multi_thread(handle: Handle, crew: Arc<Crew>) -> Self {
+        Self { handle, flavor: Flavor::MultiThread(ManyThreads::new(crew)) }
+    }
+
+    /// Runs `future` on this thread until it is ready, and tasks besides: on the current-thread flavor all that are ready, on the
+    /// multi-thread flavor as one of the workers, unless all places are taken. Tasks that are not finished by then go on: with the
+    /// other workers, or in the next call.
     ///
     /// # Panics
     ///
@@ -64,26 +105,13 @@ impl Runtime {
         assert!(!context::is_driving(), "{}", context::NESTED);
         let called_at = Location::caller();
         let future = Within(pin!(Some(future)));
-        if let Some(worker) = self.worker.take() {
-            return Driven { runtime: self, worker: Some(worker) }.drive(future, called_at);
-        }
-        // Another thread drives. Until it leaves, only our own future runs here.
-        let waiting = Waiting(self, Arc::new(Parker::default()));
-        let entered = self.enter();
-        // From here on the future goes before the guard.
-        let mut future = future;
-        match park::block_on_unless(Pin::new(&mut future), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
-            Ok(output) => output,
-            Err(worker) => {
-                // From here on the worker is put back whatever panics: leaving the runtime does if the future has entered others.
-                let driven = Driven { runtime: self, worker: Some(worker) };
-                drop(entered);
-                driven.drive(future, called_at)
-            }
+        match &self.flavor {
+            Flavor::CurrentThread(one) => one.block_on(&self.handle, future, called_at),
+            Flavor::MultiThread(many) => many.block_on(&self.handle, future, called_at),
         }
     }
 
-    /// Spawns `future` onto the runtime; it runs while some thread is in [`block_on`](Self::block_on).
+    /// Spawns `future` onto the runtime. On the current-thread flavor it runs while some thread is in [`block_on`](Self::block_on).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -112,32 +140,42 @@ impl Runtime {
         self.handle.enter()
     }
 
-    /// Shuts down and waits until no blocking call runs any more, for at most `timeout`.
+    /// Shuts down and waits until no worker is in a poll and no blocking call runs any more, for at most `timeout`.
     ///
-    /// Tasks are dropped at once, whatever `timeout` is.
-    pub fn shutdown_timeout(self, timeout: Duration) {
-        self.shut_down();
-        self.handle.shared().blocking().shutdown_timeout(timeout);
+    /// Tasks are dropped at once, except those that only a stuck worker could drop: they are, whenever it comes to an end.
+    pub fn shutdown_timeout(mut self, timeout: Duration) {
+        let deadline = Instant::now().checked_add(timeout);
+        self.shut_down(Patience::Some(timeout));
+        let left = deadline.map_or(timeout, |deadline| deadline.saturating_duration_since(Instant::now()));
+        self.handle.shared().blocking().shutdown_timeout(left);
     }
 
-    /// Shuts down without waiting for blocking calls: what dropping the runtime does, under a name that says so.
-    pub fn shutdown_background(self) {
-        drop(self);
+    /// Shuts down without waiting for anything: neither for blocking calls nor for polls that are going on.
+    pub fn shutdown_background(mut self) {
+        self.shut_down(Patience::None);
     }
 
-    fn shut_down(&self) {
+    fn shut_down(&mut self, patience: Patience) {
         self.handle.shared().set_shut_down();
-        if let Some(worker) = self.worker.take() {
-            seat::close(self.handle.shared());
-            worker.close();
+        match &self.flavor {
+            Flavor::CurrentThread(one) => one.close(&self.handle),
+            Flavor::MultiThread(many) => many.close(&self.handle, patience),
         }
         self.handle.shared().blocking().shutdown();
     }
 }
 
+/// How long to wait for workers that are in a poll.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    None,
+    Some(Duration),
+    Endless,
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.shut_down();
+        self.shut_down(Patience::Endless);
     }
 }
 
@@ -161,77 +199,5 @@ impl<F: Future> Future for Within<'_, F> {
 impl<F> Drop for Within<'_, F> {
     fn drop(&mut self) {
         self.0.set(None);
-    }
-}
-
-/// A worker in use: back in its slot when the use is over, also by unwinding.
-struct Driven<'a> {
-    runtime: &'a Runtime,
-    worker: Option<Box<Worker>>,
-}
-
-impl Driven<'_> {
-    fn drive<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
-        let worker = self.worker.as_ref().expect("there until it drops");
-        seat::with(self.runtime.handle.shared(), |seat| worker.block_on(seat, future, called_at))
-    }
-}
-
-impl Drop for Driven<'_> {
-    fn drop(&mut self) {
-        if let Some(worker) = self.worker.take() {
-            self.runtime.worker.put(worker);
-        }
-    }
-}
-
-/// Somebody who waits for the worker: not any more when this is dropped.
-struct Waiting<'a>(&'a Runtime, Arc<Parker>);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.worker.forget(&self.1);
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use std::future::poll_fn;
-    use std::mem;
-    use std::sync::Mutex;
-    use std::task::{Poll, Waker};
-
-    use super::*;
-
-    /// The thread that takes over panics just then, because its future has left a runtime entered.
-    #[test]
-    fn worker_survives_a_panic_at_the_hand_over() {
-        let runtime = Builder::new_current_thread().build().expect("a runtime");
-        let task = runtime.spawn(std::future::ready(7));
-        // Whether the second thread waits, and the first one's waker.
-        let waits = Mutex::new((false, None::<Waker>));
-        std::thread::scope(|scope| {
-            // Starts to wait before the driver lets go: the driver waits for it.
-            let worker = runtime.worker.take().expect("nobody drives");
-            let second = scope.spawn(|| {
-                runtime.block_on(poll_fn(|_| {
-                    mem::forget(runtime.enter());
-                    let mut waits = waits.lock().unwrap();
-                    waits.0 = true;
-                    if let Some(waker) = waits.1.take() {
-                        waker.wake();
-                    }
-                    Poll::<()>::Pending
-                }))
-            });
-            park::block_on(poll_fn(|cx| {
-                let mut waits = waits.lock().unwrap();
-                waits.1 = Some(cx.waker().clone());
-                if waits.0 { Poll::Ready(()) } else { Poll::Pending }
-            }));
-            runtime.worker.put(worker);
-            assert!(second.join().is_err());
-        });
-        assert_eq!(runtime.block_on(task).unwrap(), 7);
     }
 }

@@ -24,8 +24,10 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use super::home::HomeShared;
+use super::life::Life;
 use super::owner::OwnerHalf;
 use super::pool::{BlockKind, Pool};
+use super::scheduler::Scheduler;
 use super::shared::SharedWord;
 use super::waker_slot::WakerSlot;
 use super::{Id, JoinFailure};
@@ -67,6 +69,8 @@ pub(crate) struct Header {
     pub(super) word: SharedWord,
     pub(super) owner: OwnerHalf,
     stage: Cell<Stage>,
+    /// Any worker of its runtime may run the task: `word` is a [`Life`], and `home` the scheduler.
+    is_shared: bool,
     done: AtomicU8,
     remote_join_state: AtomicU8,
     run_link: Cell<*const Header>,
@@ -126,6 +130,8 @@ pub(super) enum Birth {
     Idle,
     /// Made by another thread, which pushes it on the inbox.
     Remote,
+    /// A task that any worker may run: whoever has made it queues it.
+    Shared,
 }
 
 /// A future in its place, not yet a task: nobody knows it, and it has no home.
@@ -163,6 +169,7 @@ impl<F: Future> Unborn<F> {
             Birth::Owned => (SharedWord::new(), OwnerHalf::new_scheduled()),
             Birth::Idle => (SharedWord::new(), OwnerHalf::new_idle()),
             Birth::Remote => (SharedWord::new_queued(), OwnerHalf::new_remote()),
+            Birth::Shared => (Life::new_word(), OwnerHalf::new_merged()),
         };
         let header = Header {
             inbox_link: Cell::new(ptr::null()),
@@ -174,6 +181,7 @@ impl<F: Future> Unborn<F> {
             home,
             word,
             owner,
+            is_shared: matches!(birth, Birth::Shared),
             stage: Cell::new(Stage::Future),
             done: AtomicU8::new(0),
             remote_join_state: AtomicU8::new(0),
@@ -248,7 +256,6 @@ impl Header {
         self.meta.id
     }
 
-    #[expect(dead_code, reason = "for dumps and reports of what is left over")]
     pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
         self.meta.spawned_at
     }
@@ -342,6 +349,39 @@ impl Header {
             header.word.orphan();
             header.publish_output();
         }
+    }
+
+    /// The same for a `Shared` task that nobody has queued.
+    ///
+    /// # Safety
+    ///
+    /// - C1; nobody else knows the cell, and its future is there.
+    pub(super) unsafe fn orphan_shared(this: NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self::cancel(this);
+            this.as_ref().life().orphan();
+        }
+    }
+
+    /// Whether any worker of its runtime may run the task.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// The state of a `Shared` task.
+    #[inline]
+    pub(super) fn life(&self) -> Life<'_> {
+        debug_assert!(self.is_shared);
+        Life::of(&self.word)
+    }
+
+    /// The scheduler of a `Shared` task. Followed only by who is responsible for the task.
+    #[inline]
+    pub(super) fn scheduler(&self) -> *const Scheduler {
+        debug_assert!(self.is_shared);
+        self.home.cast()
     }
 
     /// Moves the output out, if it was not taken before.

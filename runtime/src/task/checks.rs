@@ -603,17 +603,17 @@ fn closing_against_abort() {
     });
 }
 
-/// A task of a seat is woken from elsewhere while its thread leaves the seat, drives the core without it, and comes back.
-/// Broken once each: leaving without taking the seat's cells out of the run queue (the task runs where it must not), coming back
+/// A task of a thread's locals is woken from elsewhere while its thread leaves, drives the core without it, and comes back.
+/// Broken once each: leaving without taking the locals' cells out of the run queue (the task runs where it must not), coming back
 /// without putting them there again (it never runs).
 #[test]
-fn a_seat_is_left_and_taken_again_under_a_waker() {
+fn locals_are_left_and_taken_again_under_a_waker() {
     model(None, || {
         let bench = Bench::new();
-        let seat = home(&bench.parker);
+        let locals = home(&bench.parker);
         let data = Data::new();
         let (task, remote) = bench.core.drive(|| {
-            bench.core.with_seat(&seat, || {
+            bench.core.with_locals(&locals, || {
                 let read = Arc::clone(&data);
                 let (task, waker) = bench.waiting(
                     move || read.read(),
@@ -622,7 +622,7 @@ fn a_seat_is_left_and_taken_again_under_a_waker() {
                             bench
                                 .core
                                 .spawn_local(Unborn::new(future, Some(bench.core.pool())), meta())
-                                .expect("there is a seat"),
+                                .expect("there are locals"),
                         )
                     },
                 );
@@ -637,30 +637,30 @@ fn a_seat_is_left_and_taken_again_under_a_waker() {
         });
         bench.core.drive(|| {
             bench.core.receive();
-            assert!(!bench.core.run_one(), "the seat is not taken");
+            assert!(!bench.core.run_one(), "the locals are not served");
         });
         let output = bench.core.drive(|| {
-            bench.core.with_seat(&seat, || {
+            bench.core.with_locals(&locals, || {
                 bench.run_until(|| task.is_finished());
                 park::block_on(task).unwrap()
             })
         });
         assert_eq!(output, 3);
-        Core::close_seat(&seat);
+        Core::close_locals(&locals);
         bench.close();
         remote.join().unwrap();
     });
 }
 
-/// The thread of a seat exits. Broken once: closing that merges cells which are QUEUED (the push lands where nobody looks).
+/// The thread of some locals exits. Broken once: closing that merges cells which are QUEUED (the push lands where nobody looks).
 #[test]
-fn closing_a_seat_against_a_waker() {
+fn closing_locals_against_a_waker() {
     model(Some(5), || {
         let bench = Bench::new();
-        let seat = home(&bench.parker);
+        let locals = home(&bench.parker);
         let data = Data::new();
         let (task, waker) = bench.core.drive(|| {
-            bench.core.with_seat(&seat, || {
+            bench.core.with_locals(&locals, || {
                 let data = Arc::clone(&data);
                 bench.waiting(
                     move || data.read(),
@@ -669,7 +669,7 @@ fn closing_a_seat_against_a_waker() {
                             bench
                                 .core
                                 .spawn_local(Unborn::new(future, Some(bench.core.pool())), meta())
-                                .expect("there is a seat"),
+                                .expect("there are locals"),
                         )
                     },
                 )
@@ -679,7 +679,7 @@ fn closing_a_seat_against_a_waker() {
             waker.wake_by_ref();
             drop(waker);
         });
-        Core::close_seat(&seat);
+        Core::close_locals(&locals);
         assert!(park::block_on(task).is_err_and(|error| error.is_cancelled()));
         bench.close();
         remote.join().unwrap();

@@ -3,13 +3,14 @@
 //! # Invariants
 //!
 //! - **O1** `CURRENT` names the core that this thread drives now, and no other thread drives it: a core is not `Sync`, and is
-//!   handed from thread to thread by moving it. Cells of a seat never move: their home is attached to a core only on their own
-//!   thread.
+//!   handed from thread to thread by moving it. Cells of a thread's locals never move: their home is attached to a core only
+//!   on their own thread.
 //! - **O2** In the run queue are only cells of the homes that this core owns now, SCHEDULED, not DONE, so not retired: they are
 //!   alive (C1).
 #![allow(unsafe_code)]
 
 use std::future::Future;
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use super::home::{self, Home, HomeShared, List};
 use super::owner::Excess;
 use super::pool::Pool;
 use super::reference::Spawned;
+use super::scheduler::{Scheduler, no_scheduler};
+use super::seat::SeatOwner;
 use super::shared::Owed;
 use super::waker::borrowed_waker;
 use crate::panics::quietly;
@@ -32,6 +35,10 @@ pub(crate) const BUDGET: u8 = 128;
 /// The budget of code that is exempt.
 pub(crate) const UNCONSTRAINED: u8 = u8::MAX;
 
+mod many;
+
+pub(crate) use self::many::Interrupted;
+
 scoped_thread_local!(
     /// The core that this thread drives now (O1).
     pub(super) static CURRENT: Core
@@ -41,29 +48,52 @@ scoped_thread_local!(
 pub(crate) struct Core {
     home: Rc<Home>,
     home_id: *const HomeShared,
-    seat: Cell<*const Home>,
-    seat_id: Cell<*const HomeShared>,
+    locals: Cell<*const Home>,
+    locals_id: Cell<*const HomeShared>,
     queue: Fifo<Header>,
     running: Cell<*const Header>,
+    /// The `Shared` task that runs has woken itself.
+    woke_itself: Cell<bool>,
     budget: Cell<u8>,
     pool: Pool,
+    /// The seat among many, where `Shared` tasks come from.
+    seat: Option<SeatOwner>,
+    /// Somebody wants to know what runs.
+    watched: Cell<bool>,
+    /// Where the last task that ran was spawned, if so.
+    ran: Cell<Option<&'static Location<'static>>>,
+    scheduler_id: *const Scheduler,
 }
 
-// SAFETY: what the main home holds is `Send` (`spawn` asks for it), a seat is attached only during `with_seat`, which borrows
+// SAFETY: what the main home holds is `Send` (`spawn` asks for it), a thread's locals are attached only during `with_locals`, which borrows
 // the core, and everything else is plain data that moves along (O1).
 unsafe impl Send for Core {}
 
 impl Core {
     pub(crate) fn new(home: Rc<Home>) -> Self {
+        Self::with(home, None)
+    }
+
+    /// A core at a seat among many.
+    pub(crate) fn at_seat(home: Rc<Home>, seat: SeatOwner) -> Self {
+        Self::with(home, Some(seat))
+    }
+
+    fn with(home: Rc<Home>, seat: Option<SeatOwner>) -> Self {
         Self {
             home_id: home.id(),
             home,
-            seat: Cell::new(ptr::null()),
-            seat_id: Cell::new(ptr::null()),
+            locals: Cell::new(ptr::null()),
+            locals_id: Cell::new(ptr::null()),
             queue: Fifo::new(),
             running: Cell::new(ptr::null()),
+            woke_itself: Cell::new(false),
             budget: Cell::new(UNCONSTRAINED),
             pool: Pool::new(),
+            scheduler_id: seat.as_ref().map_or(no_scheduler(), |seat| Arc::as_ptr(seat.scheduler())),
+            seat,
+            watched: Cell::new(false),
+            ran: Cell::new(None),
         }
     }
 
@@ -83,76 +113,90 @@ impl Core {
         CURRENT.with(f)
     }
 
-    /// Calls `f` while the cells of `seat` belong to this core, too; what is woken and has not run afterwards waits with the
-    /// seat.
-    pub(crate) fn with_seat<R>(&self, seat: &Home, f: impl FnOnce() -> R) -> R {
+    /// Calls `f` while the cells of `locals` belong to this core, too; what is woken and has not run afterwards waits with
+    /// them.
+    pub(crate) fn with_locals<R>(&self, locals: &Home, f: impl FnOnce() -> R) -> R {
         struct Leave<'a>(&'a Core, &'a Home);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
                 self.0.leave(self.1);
             }
         }
-        assert!(self.seat.get().is_null(), "a core has one seat at a time");
-        self.seat.set(seat);
-        self.seat_id.set(seat.id());
-        self.queue.append(&seat.parked);
-        let _leave = Leave(self, seat);
+        self.attach(locals);
+        let _leave = Leave(self, locals);
         f()
     }
 
-    fn leave(&self, seat: &Home) {
+    /// Calls `f` as if this thread drove no core: others drive this one meanwhile.
+    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+        CURRENT.apart(f)
+    }
+
+    fn attach(&self, locals: &Home) {
+        assert!(self.locals.get().is_null(), "a core serves one thread's locals at a time");
+        self.locals.set(locals);
+        self.locals_id.set(locals.id());
+        self.queue.append(&locals.parked);
+    }
+
+    fn leave(&self, locals: &Home) {
         let queue = Fifo::new();
         queue.append(&self.queue);
         while let Some(cell) = queue.pop() {
             // SAFETY: alive (O2), and out of the other queue.
             unsafe {
                 let home = cell.as_ref().home;
-                if home == seat.id() { &seat.parked } else { &self.queue }.push(cell);
+                if home == locals.id() { &locals.parked } else { &self.queue }.push(cell);
             }
         }
-        self.seat.set(ptr::null());
-        self.seat_id.set(ptr::null());
+        self.locals.set(ptr::null());
+        self.locals_id.set(ptr::null());
     }
 
     /// Whether this thread is the owner of `cell`, given that it drives this core.
     #[inline(always)]
     pub(super) fn owns(&self, cell: &Header) -> bool {
-        (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.seat_id.get())) && !cell.owner.is_merged_here()
+        (ptr::eq(cell.home, self.home_id) || ptr::eq(cell.home, self.locals_id.get())) && !cell.owner.is_merged_here()
     }
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// Makes a task of the main home.
+    /// Makes a task of the runtime: at a seat among many a `Shared` one, else one of the main home.
     #[inline(always)]
     pub(crate) fn spawn<F>(&self, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_at(&self.home, Birth::Owned, future, meta)
+        match &self.seat {
+            None => self.spawn_at(&self.home, Birth::Owned, future, meta),
+            Some(seat) => seat.spawn(future, meta),
+        }
     }
 
-    /// Makes a task of the main home that runs only when it is woken.
-    pub(crate) fn spawn_idle<F>(&self, future: Unborn<F>, meta: Meta) -> Spawned<F::Output>
+    /// Makes a task of this thread that runs only when it is woken; `None` if the core serves no thread's locals.
+    pub(crate) fn spawn_local_idle<F>(&self, future: Unborn<F>, meta: Meta) -> Option<Spawned<F::Output>>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future + 'static,
+        F::Output: 'static,
     {
-        self.spawn_at(&self.home, Birth::Idle, future, meta)
+        // SAFETY: `with_locals` keeps the borrow for as long as the pointer is set.
+        let locals = unsafe { self.locals.get().as_ref() }?;
+        Some(self.spawn_at(locals, Birth::Idle, future, meta))
     }
 
-    /// Makes a task of the seat, which never leaves this thread; `None` without a seat.
+    /// Makes a task of this thread, which never leaves it; `None` if the core serves no thread's locals.
     #[inline(always)]
     pub(crate) fn spawn_local<F>(&self, future: Unborn<F>, meta: Meta) -> Option<Spawned<F::Output>>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        // SAFETY: `with_seat` keeps the borrow for as long as the pointer is set.
-        let seat = unsafe { self.seat.get().as_ref() }?;
-        Some(self.spawn_at(seat, Birth::Owned, future, meta))
+        // SAFETY: `with_locals` keeps the borrow for as long as the pointer is set.
+        let locals = unsafe { self.locals.get().as_ref() }?;
+        Some(self.spawn_at(locals, Birth::Owned, future, meta))
     }
 
     #[inline(always)]
@@ -188,6 +232,7 @@ impl Core {
         let poll = header.owner.begin();
         self.running.set(header);
         self.budget.set(BUDGET);
+        self.note(header);
         // SAFETY: not DONE (O2), so the future is there, and this thread is the owner (C2).
         let ended = unsafe {
             if poll {
@@ -205,6 +250,42 @@ impl Core {
             // SAFETY: alive, not DONE, and not queued while it ran.
             unsafe { self.queue.push(cell) };
         }
+    }
+
+    /// Makes it visible what runs, if anybody wants to know.
+    #[inline(always)]
+    fn note(&self, header: &Header) {
+        if self.watched.get() {
+            self.begin_watched(Some(header.spawned_at()));
+        }
+    }
+
+    /// From now on [`watched`](Self::watched) tells what runs.
+    pub(crate) fn set_watched(&self, watched: bool) {
+        self.watched.set(watched);
+    }
+
+    /// What is spawned or called here runs, if it is known yet.
+    pub(crate) fn begin_watched(&self, place: Option<&'static Location<'static>>) {
+        self.ran.set(place);
+        if let Some(seat) = &self.seat {
+            seat.seat().set_running(place);
+        }
+    }
+
+    /// Where the last task that ran was spawned.
+    pub(crate) fn watched(&self) -> Option<&'static Location<'static>> {
+        self.ran.get()
+    }
+
+    /// Whether nobody else has reported how long the last poll took.
+    pub(crate) fn claim_stall_report(&self) -> bool {
+        self.seat.as_ref().is_none_or(|seat| seat.seat().claim_stall_report(seat.seat().polls()))
+    }
+
+    /// Whether local tasks are ready.
+    pub(crate) fn has_local_tasks(&self) -> bool {
+        !self.queue.is_empty()
     }
 
     /// The future is gone: publishes the output and tells the joiner.
@@ -316,17 +397,17 @@ impl Core {
         if ptr::eq(header.home, self.home_id) {
             &self.home
         } else {
-            // SAFETY: we own the cell, so its home is the seat, borrowed by `with_seat`.
-            unsafe { &*self.seat.get() }
+            // SAFETY: we own the cell, so its home is that of the locals, borrowed by `with_locals`.
+            unsafe { &*self.locals.get() }
         }
     }
 
     /// Serves what other threads asked for, oldest first; ends the sleep that [`sleep`](Self::sleep) began.
     pub(crate) fn receive(&self) {
         self.receive_at(&self.home);
-        // SAFETY: borrowed by `with_seat` for as long as the pointer is set.
-        if let Some(seat) = unsafe { self.seat.get().as_ref() } {
-            self.receive_at(seat);
+        // SAFETY: borrowed by `with_locals` for as long as the pointer is set.
+        if let Some(locals) = unsafe { self.locals.get().as_ref() } {
+            self.receive_at(locals);
         }
     }
 
@@ -386,12 +467,12 @@ impl Core {
 
     /// Announces to other threads that this one is about to sleep; `false` if there is something to do first.
     pub(crate) fn sleep(&self) -> bool {
-        // SAFETY: borrowed by `with_seat` for as long as the pointer is set.
-        let seat = unsafe { self.seat.get().as_ref() };
+        // SAFETY: borrowed by `with_locals` for as long as the pointer is set.
+        let locals = unsafe { self.locals.get().as_ref() };
         // If the second refuses, the first stays announced until `receive`: at worst a ring too many.
         let asleep = self.queue.is_empty()
             && self.home.shared.inbox.sleep()
-            && seat.is_none_or(|seat| seat.shared.inbox.sleep());
+            && locals.is_none_or(|locals| locals.shared.inbox.sleep());
         if asleep {
             self.pool.trim();
         }
@@ -414,14 +495,14 @@ impl Core {
         self.drive(|| self.close_home(&self.home));
     }
 
-    /// The same for a seat that nobody drives.
-    pub(crate) fn close_seat(seat: &Home) {
+    /// The same for the locals of a thread, which no core serves now.
+    pub(crate) fn close_locals(locals: &Home) {
         struct Silent;
         impl super::Bell for Silent {
             fn ring(&self) {}
         }
         let visitor = Self::new(Home::new(Arc::new(Silent)));
-        visitor.drive(|| visitor.with_seat(seat, || visitor.close_home(seat)));
+        visitor.drive(|| visitor.with_locals(locals, || visitor.close_home(locals)));
         visitor.close();
     }
 
@@ -523,6 +604,6 @@ pub(super) fn pay(owed: Owed, cell: NonNull<Header>) {
 }
 
 /// Wakes a joiner; a panic of a foreign waker is its own affair.
-fn wake_quietly(joiner: Waker) {
+pub(super) fn wake_quietly(joiner: Waker) {
     quietly(|| joiner.wake());
 }

@@ -28,10 +28,14 @@ mod cell;
 mod core;
 mod home;
 mod join;
+mod life;
 mod owner;
 mod pool;
 mod reference;
+mod scheduler;
+mod seat;
 mod shared;
+mod shared_ref;
 mod waker;
 mod waker_slot;
 
@@ -44,11 +48,13 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 pub(crate) use self::cell::{Meta, Unborn};
-pub(crate) use self::core::{BUDGET, Core, UNCONSTRAINED, spawn_remote};
+pub(crate) use self::core::{BUDGET, Core, Interrupted, UNCONSTRAINED, spawn_remote};
 pub(crate) use self::home::{Bell, Home, HomeShared};
 pub use self::join::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use self::join::{BlockingCall, BlockingJoin, JoinFailure};
 pub(crate) use self::pool::Pool;
+pub(crate) use self::scheduler::{Lookout, Scheduler};
+pub(crate) use self::seat::SeatOwner;
 
 /// Tells tasks apart: unique in the process for as long as it runs.
 ///

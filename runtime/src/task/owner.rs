@@ -54,6 +54,22 @@ impl OwnerHalf {
         Self(Cell::new(ONE | JOIN_INTEREST))
     }
 
+    /// Of a cell that is merged from the beginning: nothing here counts, and the count's place has the cell's seat.
+    pub(super) fn new_merged() -> Self {
+        Self(Cell::new(JOIN_INTEREST | MERGED_HERE))
+    }
+
+    /// The seat whose list a `Shared` cell is in, or was.
+    pub(super) fn seat(&self) -> Option<usize> {
+        usize::try_from(self.count() - 1).ok()
+    }
+
+    /// The cell is in the list of this seat.
+    pub(super) fn set_seat(&self, seat: usize) {
+        let place = i32::try_from(seat).expect("there are not so many seats") + 1;
+        self.0.set((place << SHIFT) | (self.0.get() & (ONE - 1)));
+    }
+
     /// Of a cell made remotely: the join handle is counted on the other side, and the request to schedule is there too.
     pub(super) fn new_remote() -> Self {
         Self(Cell::new(JOIN_INTEREST))

@@ -17,7 +17,7 @@ use super::shared::{Owed, Request};
 use super::{Id, JoinFailure};
 
 /// A counted reference to a task.
-pub(crate) struct TaskRef(NonNull<Header>);
+pub(crate) struct TaskRef(pub(super) NonNull<Header>);
 
 // SAFETY: a reference may be used from any thread: the owner's side is chosen only where this thread drives the home, and the
 // output is reached only through the unsafe functions below.
@@ -43,7 +43,7 @@ impl TaskRef {
     }
 
     #[inline]
-    fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         // SAFETY: R1.
         unsafe { self.0.as_ref() }
     }
@@ -63,6 +63,9 @@ impl TaskRef {
     pub(crate) fn wake_by_ref(&self) {
         // SAFETY: this thread is the owner.
         if self.as_owner(|core| unsafe { core.wake(self.0) }).is_none() {
+            if self.is_shared() {
+                return self.wake_shared_by_ref();
+            }
             pay(self.header().word.request(Request::Wake), self.0);
         }
     }
@@ -70,6 +73,9 @@ impl TaskRef {
     /// Schedules the task and gives the reference back.
     #[inline]
     pub(crate) fn wake(self) {
+        if self.is_shared() {
+            return self.wake_shared();
+        }
         // SAFETY: this thread is the owner, and the reference goes out of hand below.
         let owned = self.as_owner(|core| unsafe {
             core.wake(self.0);
@@ -85,6 +91,9 @@ impl TaskRef {
     /// Asks for the task to be cancelled.
     pub(crate) fn abort(&self) {
         let header = self.header();
+        if self.is_shared() {
+            return self.abort_shared();
+        }
         let owned = self.as_owner(|core| {
             if !header.owner.is_done() {
                 header.owner.cancel();
@@ -99,7 +108,7 @@ impl TaskRef {
 
     /// Whether the output is there (or was taken).
     pub(crate) fn is_finished(&self) -> bool {
-        self.header().is_output_ready()
+        if self.is_shared() { self.header().life().is_done() } else { self.header().is_output_ready() }
     }
 
     /// Whether the output is there; if not, `waker` is left behind.
@@ -121,6 +130,9 @@ impl TaskRef {
 
     #[cold]
     fn poll_done_remote(&self, waker: &Waker) -> Done {
+        if self.is_shared() {
+            return self.poll_done_shared(waker);
+        }
         let header = self.header();
         if !header.is_output_ready() {
             header.remote_join().register(waker);
@@ -164,6 +176,10 @@ impl TaskRef {
     /// - C3, C4: the caller is the join handle, on a thread where the output may be dropped.
     #[inline]
     pub(super) unsafe fn drop_join(self) {
+        if self.is_shared() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.drop_join_shared() };
+        }
         let cell = self.0;
         let header = self.header();
         // SAFETY: this thread is the owner; if the task is done, the output is the join handle's; the reference goes out of hand
@@ -226,6 +242,7 @@ impl Clone for TaskRef {
     #[inline]
     fn clone(&self) -> Self {
         let header = self.header();
+        // A `Shared` cell counts everything there, as a merged one.
         if self.as_owner(|_| header.owner.increment()) != Some(Excess(0)) {
             header.word.clone_remote();
         }
@@ -238,6 +255,7 @@ impl Drop for TaskRef {
     fn drop(&mut self) {
         // SAFETY: this thread is the owner, and the reference is gone after this.
         if self.as_owner(|core| unsafe { core.drop_reference(self.0) }).is_none() {
+            // A `Shared` cell counts everything there, as a merged one.
             let owed: Owed = self.header().word.drop_remote();
             pay(owed, self.0);
         }

@@ -18,9 +18,10 @@ const WAKE: isize = 1 << 1;
 const ABORT: isize = 1 << 2;
 const JOIN_WAIT: isize = 1 << 3;
 const JOIN_GONE: isize = 1 << 4;
-const MERGED: isize = 1 << 5;
-const SHIFT: u32 = 6;
-const ONE: isize = 1 << SHIFT;
+pub(super) const MERGED: isize = 1 << 5;
+/// One bit above is used by [`Life`](super::life::Life) only, the word of a task that is counted here from the beginning.
+pub(super) const SHIFT: u32 = 7;
+pub(super) const ONE: isize = 1 << SHIFT;
 /// A quarter of the range: who gets there has leaked references in a loop, and must not wrap around.
 const TOO_MANY: isize = isize::MAX >> (SHIFT + 2);
 
@@ -101,6 +102,19 @@ impl SharedWord {
     /// The word of a cell that a remote thread made: one reference (its join handle), to be pushed and scheduled.
     pub(super) fn new_queued() -> Self {
         Self(AtomicIsize::new(ONE | QUEUED | WAKE), Canary::default())
+    }
+
+    /// A word that others give a meaning.
+    #[inline(always)]
+    pub(super) fn with(word: isize) -> Self {
+        Self(AtomicIsize::new(word), Canary::default())
+    }
+
+    /// The word itself, for [`Life`](super::life::Life).
+    #[inline(always)]
+    pub(super) fn word(&self) -> &AtomicIsize {
+        self.1.look();
+        &self.0
     }
 
     /// Makes it the word of a cell that never gets a home: one reference. Only for who alone knows the cell.

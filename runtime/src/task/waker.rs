@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! - **V1** The data pointer of a waker with this vtable is a `TaskRef` made raw: one counted reference (R1). A borrowed waker
+//! - **V1** The data pointer of a waker with one of these vtables is a `TaskRef` made raw: one counted reference (R1). A borrowed waker
 //!   counts nothing and is never dropped.
 #![allow(unsafe_code)]
 
@@ -13,6 +13,9 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use super::cell::Header;
 use super::reference::TaskRef;
 
+/// Of `Shared` tasks, which need not ask whether this thread is the owner.
+static SHARED_VTABLE: RawWakerVTable = RawWakerVTable::new(clone_shared, wake_shared, wake_shared_by_ref, drop_shared);
+
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
 /// The waker that a poll is given: valid as long as the cell is, which outlives the poll.
@@ -22,11 +25,19 @@ pub(super) fn borrowed_waker(cell: NonNull<Header>) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(cell.as_ptr().cast_const().cast(), &VTABLE) })
 }
 
+/// The same for a `Shared` task.
+#[inline]
+pub(super) fn borrowed_shared_waker(cell: NonNull<Header>) -> ManuallyDrop<Waker> {
+    // SAFETY: as above.
+    ManuallyDrop::new(unsafe { Waker::new(cell.as_ptr().cast_const().cast(), &SHARED_VTABLE) })
+}
+
 impl TaskRef {
     /// The reference as a waker.
     pub(crate) fn into_waker(self) -> Waker {
+        let vtable = if self.is_shared() { &SHARED_VTABLE } else { &VTABLE };
         // SAFETY: V1.
-        unsafe { Waker::new(self.into_raw().as_ptr().cast_const().cast(), &VTABLE) }
+        unsafe { Waker::new(self.into_raw().as_ptr().cast_const().cast(), vtable) }
     }
 }
 
@@ -60,4 +71,25 @@ unsafe fn wake_by_ref(data: *const ()) {
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: V1; the waker is consumed.
     drop(ManuallyDrop::into_inner(unsafe { reference(data) }));
+}
+
+unsafe fn clone_shared(data: *const ()) -> RawWaker {
+    // SAFETY: V1; so below.
+    unsafe { reference(data) }.clone_shared();
+    RawWaker::new(data, &SHARED_VTABLE)
+}
+
+unsafe fn wake_shared(data: *const ()) {
+    // SAFETY: V1; the waker is consumed.
+    ManuallyDrop::into_inner(unsafe { reference(data) }).wake_shared();
+}
+
+unsafe fn wake_shared_by_ref(data: *const ()) {
+    // SAFETY: V1.
+    unsafe { reference(data) }.wake_shared_by_ref();
+}
+
+unsafe fn drop_shared(data: *const ()) {
+    // SAFETY: V1; the waker is consumed.
+    ManuallyDrop::into_inner(unsafe { reference(data) }).release_shared();
 }

@@ -25,7 +25,7 @@ impl Instant {
     /// The time by the clock of the runtime that this thread is in, else by the system's.
     pub fn now() -> Self {
         let time = on_own_reactor(Reactor::now)
-            .or_else(|| Some(context::reactor_handle()?.clock().now()))
+            .or_else(|| Some(context::clock()?.now()))
             .unwrap_or_else(std::time::Instant::now);
         Self(time)
     }

@@ -77,8 +77,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// It takes no memory outside itself until it is polled for the first time. It may be moved to other threads, also between
 /// polls. After it has been ready it stays ready, until it is [`reset`](Self::reset).
 ///
-/// It belongs to the runtime in which it was made, whose clock counts. Polled by another runtime before its time, it moves
-/// there for good, if the clocks of both have never been paused.
+/// It belongs to the runtime in which it was made, whose clock counts. Polled by another worker before its time, it moves there;
+/// to one of another runtime only if the clocks of both have never been paused.
 ///
 /// Counterpart: `tokio::time::Sleep`, but this one is `Unpin`.
 #[derive(Debug)]
@@ -250,11 +250,12 @@ impl Sleep {
         self.armed = Armed::Here(generation);
     }
 
-    /// The reactor of another runtime becomes the home if the same clock drives both.
+    /// Another reactor becomes the home if the same clock drives both: one of the same runtime, or of another, if both clocks are
+    /// the system's.
     #[cold]
     fn moves_to(&mut self, reactor: &Reactor) -> bool {
-        let home = Handle::find(self.home);
-        let moves = reactor.clock().is_real() && home.is_some_and(|home| home.clock().is_real());
+        let is_real = || Handle::find(self.home).is_some_and(|home| home.clock().is_real());
+        let moves = reactor.sibling(self.home).is_some() || reactor.clock().is_real() && is_real();
         if moves {
             self.disarm();
             self.home = reactor.id();
@@ -309,7 +310,9 @@ impl Sleep {
             Armed::Here(generation) => Some(self.key(generation)),
             Armed::Remote(timer) => timer.cancel().key,
         };
-        if let Some(key) = key
+        let Some(key) = key else { return };
+        let sibling = context::with_reactor(|reactor| reactor.sibling(self.home).map(|station| station.cancel(key)));
+        if sibling.flatten().is_none()
             && let Some(handle) = Handle::find(self.home)
         {
             handle.cancel_timer(key);

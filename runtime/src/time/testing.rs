@@ -31,7 +31,7 @@ impl World {
     }
 
     pub(crate) fn handle(&self) -> Arc<Handle> {
-        Arc::clone(self.runtime.handle().reactor())
+        Arc::clone(self.runtime.handle().shared().reactor())
     }
 
     /// Calls `f` while this thread drives the runtime.

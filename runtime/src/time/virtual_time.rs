@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Instant, Sleep};
 use crate::context::{self, NO_RUNTIME};
-use crate::reactor::clock::nanos;
+use crate::reactor::clock::{Clock, nanos};
 use crate::reactor::{Handle, ReactorId};
 
 /// Stops the clock of this runtime; see [virtual time](crate::time#virtual-time).
@@ -98,37 +98,34 @@ pub async fn advance(duration: Duration) {
     assert!(handle.clock().is_paused(), "the clock is not paused: call `pause` before `advance`");
     let goal = Instant::from_std(handle.clock().now()).saturating_add(duration);
     if drives(handle.id()) {
-        let _goal = Goal::set(&handle, goal);
+        let _goal = Goal::set(handle.clock(), goal);
         // The clock may have been resumed meanwhile; then this is an ordinary sleep.
         let mut sleep = Sleep::until(goal);
         poll_fn(|cx| sleep.poll_fired(cx)).await;
     } else {
         handle.clock().advance_to(goal.into_std());
-        handle.wake();
+        handle.wake_together();
     }
     yield_once().await;
 }
 
-/// Has the reactor of this thread step towards a time for as long as this lives.
+/// Has the clock step towards a time for as long as this lives.
 struct Goal {
-    reactor: ReactorId,
-    time: Instant,
+    clock: Arc<Clock>,
+    time: u64,
 }
 
 impl Goal {
-    fn set(handle: &Handle, time: Instant) -> Self {
-        context::with_reactor(|reactor| reactor.set_goal(nanos(time.into_std())));
-        Self { reactor: handle.id(), time }
+    fn set(clock: &Arc<Clock>, time: Instant) -> Self {
+        let time = nanos(time.into_std());
+        clock.set_goal(time);
+        Self { clock: Arc::clone(clock), time }
     }
 }
 
 impl Drop for Goal {
     fn drop(&mut self) {
-        context::with_reactor(|reactor| {
-            if reactor.id() == self.reactor {
-                reactor.drop_goal(nanos(self.time.into_std()));
-            }
-        });
+        self.clock.drop_goal(self.time);
     }
 }
 
@@ -145,10 +142,10 @@ fn drives(id: ReactorId) -> bool {
     context::with_reactor(|reactor| reactor.id() == id) == Some(true)
 }
 
-/// A reactor that waits by the old clock has to look at the new one.
+/// Reactors that wait by the old clock have to look at the new one.
 fn tell(handle: &Handle) {
-    if !drives(handle.id()) {
-        handle.wake();
+    if !drives(handle.id()) || handle.is_among_others() {
+        handle.wake_together();
     }
 }
 

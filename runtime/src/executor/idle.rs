@@ -1,0 +1,212 @@
+//! Who sleeps, who is awake, and who keeps watch over those that are.
+//!
+//! ```text
+//!              occupy               rest                rest, and nobody watches those that are awake
+//!    VACANT ───────────► AWAKE ───────────► ASLEEP      AWAKE ─────────────────────────────────────► SENTRY
+//!      ▲                 │  ▲                 │ ▲                                                     │ │
+//!      └─────────────────┘  └─────────────────┘ └─────────────────────────────────────────────────────┘ │
+//!            vacate              rise                  stand down: nothing has moved for long           │
+//!                        ▲                                                                              │
+//!                        └──────────────────────────────────────────────────────────────────────────────┘
+//!                             rise: another sleeper becomes sentry, or a thread is started at a vacant seat
+//! ```
+//!
+//! Two promises:
+//!
+//! - *No task is overlooked.* A worker says that it rests, then looks at the injection queue under that queue's lock; who injects
+//!   a task asks under the same lock whether everybody rests. Whoever comes second sees the other.
+//! - *Nobody who is awake is unwatched while another could watch.* Whoever changes who is awake, in one step under one lock,
+//!   appoints the sentry if there is none. There is never more than one.
+//!
+//! While somebody is awake, an injected task wakes nobody: who is awake visits the queue, and the sentry sees to it that a task does
+//! not wait long. Waking a worker costs more than most tasks do.
+
+use std::sync::Arc;
+
+use crate::primitives::Mutex;
+use crate::primitives::atomic::{AtomicUsize, Ordering};
+use crate::task::{Bell, Lookout};
+
+/// See above.
+pub(crate) struct Idle {
+    state: Mutex<State>,
+    /// How many are AWAKE.
+    awake: AtomicUsize,
+    /// What wakes the worker of a seat, or has a thread started there.
+    bells: Box<[Arc<dyn Bell>]>,
+}
+
+struct State {
+    seats: Box<[Status]>,
+    sentry: Option<usize>,
+    /// Those who rest, but for the sentry; who came last is last.
+    asleep: Vec<usize>,
+}
+
+/// What a seat's worker does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    /// There is none.
+    Vacant,
+    /// It runs tasks, or was told to.
+    Awake,
+    /// It waits for ever.
+    Asleep,
+    /// It looks at the others from time to time.
+    Sentry,
+}
+
+/// What a worker that rests is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rest {
+    /// Nobody is awake any more.
+    pub(crate) last: bool,
+}
+
+impl Idle {
+    /// All seats are vacant.
+    pub(crate) fn new(bells: Box<[Arc<dyn Bell>]>) -> Self {
+        let seats = bells.iter().map(|_| Status::Vacant).collect();
+        Self { state: Mutex::new(State { seats, sentry: None, asleep: Vec::new() }), awake: AtomicUsize::new(0), bells }
+    }
+
+    /// A thread sits down; whether it is to begin as the sentry, for which it was started.
+    pub(crate) fn occupy(&self, seat: usize) -> bool {
+        let watches = self.status(seat) == Status::Sentry;
+        if !watches {
+            self.rise(seat);
+        }
+        watches
+    }
+
+    /// The thread leaves.
+    pub(crate) fn vacate(&self, seat: usize) {
+        let appointed = {
+            let mut state = self.state.lock();
+            self.leave(&mut state, seat);
+            state.seats[seat] = Status::Vacant;
+            self.appoint(&mut state)
+        };
+        self.ring(appointed);
+    }
+
+    /// The worker has nothing to do and is about to wait. It looks for injected tasks after this.
+    pub(crate) fn rest(&self, seat: usize) -> Rest {
+        let mut state = self.state.lock();
+        self.leave(&mut state, seat);
+        let last = self.awake() == 0;
+        if state.sentry.is_none() && !last {
+            state.seats[seat] = Status::Sentry;
+            state.sentry = Some(seat);
+        } else {
+            state.seats[seat] = Status::Asleep;
+            state.asleep.push(seat);
+        }
+        Rest { last }
+    }
+
+    /// The worker has something to do, or a reason to look.
+    pub(crate) fn rise(&self, seat: usize) {
+        let appointed = {
+            let mut state = self.state.lock();
+            self.wake(&mut state, seat);
+            self.appoint(&mut state)
+        };
+        self.ring(appointed);
+    }
+
+    /// What the worker is.
+    pub(crate) fn status(&self, seat: usize) -> Status {
+        self.state.lock().seats[seat]
+    }
+
+    /// Copies what everybody is.
+    pub(crate) fn survey(&self, into: &mut Vec<Status>) {
+        into.clear();
+        into.extend_from_slice(&self.state.lock().seats);
+    }
+
+    /// The sentry has seen nothing move for long: it sleeps. `false` if somebody is awake after all.
+    pub(crate) fn stand_down(&self, seat: usize) -> bool {
+        let mut state = self.state.lock();
+        if self.awake() > 0 || state.sentry != Some(seat) {
+            return false;
+        }
+        state.sentry = None;
+        state.seats[seat] = Status::Asleep;
+        state.asleep.push(seat);
+        true
+    }
+
+    /// Wakes somebody, if all rest.
+    pub(crate) fn wake_one(&self) {
+        if let Some(bell) = self.injected() {
+            bell.ring();
+        }
+    }
+
+    fn awake(&self) -> usize {
+        // Relaxed: it changes under the lock of the state; who asks without it holds the injection queue's, see the top.
+        self.awake.load(Ordering::Relaxed)
+    }
+
+    /// Takes `seat` out of wherever it is.
+    fn leave(&self, state: &mut State, seat: usize) {
+        match state.seats[seat] {
+            Status::Awake => {
+                self.awake.fetch_sub(1, Ordering::Relaxed);
+            }
+            Status::Sentry => state.sentry = None,
+            Status::Asleep => state.asleep.retain(|&asleep| asleep != seat),
+            Status::Vacant => {}
+        }
+    }
+
+    fn wake(&self, state: &mut State, seat: usize) {
+        if state.seats[seat] != Status::Awake {
+            self.leave(state, seat);
+            state.seats[seat] = Status::Awake;
+            self.awake.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes somebody sentry, if there is none and somebody is awake; who must be rung for it.
+    fn appoint(&self, state: &mut State) -> Option<usize> {
+        if state.sentry.is_some() || self.awake() == 0 {
+            return None;
+        }
+        let chosen = state.asleep.pop().or_else(|| state.vacant())?;
+        state.sentry = Some(chosen);
+        state.seats[chosen] = Status::Sentry;
+        Some(chosen)
+    }
+
+    fn ring(&self, seat: Option<usize>) {
+        if let Some(seat) = seat {
+            self.bells[seat].ring();
+        }
+    }
+}
+
+impl State {
+    fn vacant(&self) -> Option<usize> {
+        // From the end: callers of `block_on` take the first.
+        self.seats.iter().rposition(|status| *status == Status::Vacant)
+    }
+}
+
+impl Lookout for Idle {
+    fn injected(&self) -> Option<Arc<dyn Bell>> {
+        if self.awake() > 0 {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if self.awake() > 0 {
+            return None;
+        }
+        // The sentry would need another one.
+        let chosen = state.asleep.last().copied().or(state.sentry).or_else(|| state.vacant())?;
+        self.wake(&mut state, chosen);
+        Some(Arc::clone(&self.bells[chosen]))
+    }
+}

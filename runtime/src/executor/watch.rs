@@ -1,0 +1,158 @@
+//! What a worker with nothing to do of its own finds out about the others: who is stuck, and whose tasks wait too long.
+//!
+//! Nobody tells it: workers only count the polls that they begin. Two looks at the counts, some time apart, show who is in one
+//! long poll and how long a task at the end of a queue will wait.
+
+use std::time::{Duration, Instant};
+
+use super::idle::Status;
+use crate::task::Scheduler;
+
+/// Tasks that wait less than this are left where they are: what one worker does alone in that time costs two of them more.
+const WORTH_STEALING: Duration = Duration::from_micros(100);
+
+/// A poll that lasts longer is one that holds up others.
+const STUCK: Duration = Duration::from_micros(400);
+
+/// The first look after work is soon, since somebody has just begun to work; then each waits twice as long, up to the last.
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LAST_PAUSE: Duration = Duration::from_micros(500);
+
+/// The sentry goes to sleep when nothing has moved for so long.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// What one worker has seen of the others.
+pub(crate) struct Watch {
+    me: usize,
+    seen: Vec<Seen>,
+    statuses: Vec<Status>,
+    pause: Duration,
+    /// When something moved last.
+    moved: Instant,
+    /// Since when the injection queue has not been seen empty.
+    injected_since: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    polls: usize,
+    at: Instant,
+    /// Since when it has been the same poll, as far as we know.
+    since: Instant,
+}
+
+/// Somebody needs help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Help {
+    /// Tasks wait in the injection queue for too long.
+    Injected,
+    /// Half of the tasks that wait there should be run here.
+    Share(usize),
+    /// It is in one poll for too long: nothing there gets on without us.
+    TakeOver(usize),
+}
+
+/// A poll that goes on for too long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LongPoll {
+    pub(crate) seat: usize,
+    /// Which poll of that seat.
+    pub(crate) polls: usize,
+    pub(crate) duration: Duration,
+}
+
+impl Watch {
+    pub(crate) fn new(me: usize, seats: usize, now: Instant) -> Self {
+        let seen = Seen { polls: 0, at: now, since: now };
+        Self {
+            me,
+            seen: vec![seen; seats],
+            statuses: Vec::with_capacity(seats),
+            pause: FIRST_PAUSE,
+            moved: now,
+            injected_since: None,
+        }
+    }
+
+    /// Where to put what everybody is, before a look.
+    pub(crate) fn statuses(&mut self) -> &mut Vec<Status> {
+        &mut self.statuses
+    }
+
+    /// Looks at all others; whom to help first, if anybody needs it.
+    pub(crate) fn look(&mut self, scheduler: &Scheduler, now: Instant) -> Option<Help> {
+        let mut help = self.injected_too_long(scheduler, now).then_some(Help::Injected);
+        for (index, seat) in scheduler.seats().iter().enumerate() {
+            if index == self.me || self.statuses[index] == Status::Vacant && !seat.has_tasks() {
+                continue;
+            }
+            let seen = &mut self.seen[index];
+            let polls = seat.polls();
+            let awake = self.statuses[index] == Status::Awake;
+            let needs = if polls != seen.polls {
+                self.moved = now;
+                let done = polls.wrapping_sub(seen.polls);
+                let needs = waits_too_long(seat.queued(), done, now - seen.at).then_some(Help::Share(index));
+                *seen = Seen { polls, at: now, since: now };
+                needs
+            } else {
+                seen.at = now;
+                let duration = now - seen.since;
+                if awake {
+                    self.moved = now;
+                }
+                match () {
+                    () if awake && duration >= STUCK => Some(Help::TakeOver(index)),
+                    // It sleeps with tasks in its queue only while it falls asleep or wakes up, or if nobody sits there.
+                    () if seat.queued() > 0 && duration >= FIRST_PAUSE => Some(Help::Share(index)),
+                    () => None,
+                }
+            };
+            help = help.or(needs);
+        }
+        help
+    }
+
+    fn injected_too_long(&mut self, scheduler: &Scheduler, now: Instant) -> bool {
+        if !scheduler.has_injected() {
+            self.injected_since = None;
+            return false;
+        }
+        now - *self.injected_since.get_or_insert(now) >= FIRST_PAUSE
+    }
+
+    /// Polls that have gone on for `threshold` or longer.
+    pub(crate) fn long_polls(&self, threshold: Duration, mut report: impl FnMut(LongPoll)) {
+        for (index, seen) in self.seen.iter().enumerate() {
+            let duration = seen.at - seen.since;
+            let busy = self.statuses.get(index) == Some(&Status::Awake);
+            if index != self.me && busy && duration >= threshold {
+                report(LongPoll { seat: index, polls: seen.polls, duration });
+            }
+        }
+    }
+
+    /// How long to wait before the next look.
+    pub(crate) fn pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LAST_PAUSE);
+        pause
+    }
+
+    /// Somebody was helped, or begins to work.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        self.pause = FIRST_PAUSE;
+        self.moved = now;
+    }
+
+    /// Whether nothing has moved for so long that nobody needs to watch.
+    pub(crate) fn is_quiet(&self, now: Instant) -> bool {
+        now - self.moved >= QUIET
+    }
+}
+
+/// Whether the last of `queued` tasks waits longer than it is worth, where `done` took `time`.
+fn waits_too_long(queued: usize, done: usize, time: Duration) -> bool {
+    let each = time.as_nanos() / done.max(1) as u128;
+    each * queued as u128 > WORTH_STEALING.as_nanos()
+}

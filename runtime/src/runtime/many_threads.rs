@@ -1,0 +1,85 @@
+//! The multi-thread flavor: who blocks on a future sits at the front seat, if it is free.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Handle, Patience, Within};
+use crate::context;
+use crate::executor::crew::{Crew, FRONT, Seated};
+use crate::executor::locals;
+use crate::executor::park::{self, Parker};
+
+pub(super) struct ManyThreads {
+    crew: Arc<Crew>,
+}
+
+impl ManyThreads {
+    pub(super) fn new(crew: Arc<Crew>) -> Self {
+        Self { crew }
+    }
+
+    pub(super) fn block_on<F: Future>(
+        &self,
+        handle: &Handle,
+        mut future: Within<'_, F>,
+        called_at: &'static Location<'static>,
+    ) -> F::Output {
+        let parker = Arc::new(Parker::default());
+        loop {
+            let seated = match self.wait_for_seat(handle, &mut future, &parker) {
+                Ok(seated) => seated,
+                Err(output) => return output,
+            };
+            let worker = seated.worker();
+            let reactor = worker.reactor().handle();
+            match locals::with(handle.shared(), reactor, |locals| worker.block_on_among(locals, future, called_at)) {
+                Ok(output) => return output,
+                Err(unfinished) => future = unfinished,
+            }
+        }
+    }
+
+    /// The front seat; or, if the future is ready before that is free, its output. Meanwhile only the future runs here.
+    fn wait_for_seat<F: Future>(
+        &self,
+        handle: &Handle,
+        future: &mut Within<'_, F>,
+        parker: &Arc<Parker>,
+    ) -> Result<Seated<'_>, F::Output> {
+        let seated = |post| Seated { crew: &self.crew, seat: FRONT, post: Some(post) };
+        if let Some(post) = self.crew.take_front_or_wait(parker) {
+            return Ok(seated(post));
+        }
+        let _call = self.crew.call_for_front(Arc::clone(parker));
+        let entered = handle.enter();
+        let future = Inside(future);
+        match park::block_on_unless(Pin::new(&mut *future.0), parker, || self.crew.take_front_or_wait(parker)) {
+            Ok(output) => Err(output),
+            Err(post) => {
+                // Whatever panics from here on, the worker is put back.
+                let seated = seated(post);
+                std::mem::forget(future);
+                drop(entered);
+                Ok(seated)
+            }
+        }
+    }
+
+    pub(super) fn close(&self, handle: &Handle, patience: Patience) {
+        locals::close(handle.shared());
+        let timeout = if let Patience::Some(timeout) = patience { Some(timeout) } else { None };
+        let waits = patience != Patience::None && !context::is_at_work_in(handle);
+        self.crew.close(timeout, waits);
+    }
+}
+
+/// Empties the future while its runtime is still entered, also by unwinding.
+struct Inside<'a, 'b, F>(&'a mut Within<'b, F>);
+
+impl<F> Drop for Inside<'_, '_, F> {
+    fn drop(&mut self) {
+        self.0.0.set(None);
+    }
+}
