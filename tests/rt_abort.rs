@@ -22,7 +22,7 @@ async fn is_cancelled<T>(task: JoinHandle<T>) -> bool {
 #[test]
 fn before_the_first_poll() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let held = trace.on_drop("future");
         let polled = trace.clone();
         let task = rt::spawn(async move {
@@ -39,7 +39,7 @@ fn before_the_first_poll() {
 #[test]
 fn while_pending() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(pending_with(trace.on_drop("future")));
         yield_now().await;
         task.abort();
@@ -52,7 +52,7 @@ fn while_pending() {
 #[test]
 fn while_woken_and_not_yet_polled() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let (sender, receiver) = oneshot::channel::<()>();
         let polled = trace.clone();
         let task = rt::spawn(async move {
@@ -70,7 +70,7 @@ fn while_woken_and_not_yet_polled() {
 #[test]
 fn by_itself_while_it_runs() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let (give, given) = oneshot::channel::<AbortHandle>();
         let (held, said) = (trace.on_drop("future"), trace.clone());
         let task = rt::spawn(async move {
@@ -88,7 +88,7 @@ fn by_itself_while_it_runs() {
 
 #[test]
 fn by_itself_in_the_poll_in_which_it_ends() {
-    rt::block_on(async {
+    support::block_on(async {
         let (give, given) = oneshot::channel::<AbortHandle>();
         let task = rt::spawn(async move {
             given.await.unwrap().abort();
@@ -101,7 +101,7 @@ fn by_itself_in_the_poll_in_which_it_ends() {
 
 #[test]
 fn after_its_end() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(async { 1 });
         yield_now().await;
         task.abort();
@@ -112,7 +112,7 @@ fn after_its_end() {
 
 #[test]
 fn after_its_panic() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(async { panic!("on purpose") });
         yield_now().await;
         task.abort();
@@ -123,7 +123,7 @@ fn after_its_panic() {
 #[test]
 fn twice() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(pending_with(trace.on_drop("future")));
         yield_now().await;
         task.abort();
@@ -137,7 +137,7 @@ fn twice() {
 
 #[test]
 fn while_it_is_joined() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(pending::<()>());
         let switch = task.abort_handle();
         let joiner = rt::spawn(is_cancelled(task));
@@ -163,7 +163,7 @@ fn while_it_is_joined_on_another_thread() {
 
 #[test]
 fn of_the_joiner_leaves_the_joined() {
-    rt::block_on(async {
+    support::block_on(async {
         let (sender, receiver) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
         let inner = rt::spawn(async move {
@@ -182,7 +182,7 @@ fn of_the_joiner_leaves_the_joined() {
 #[test]
 fn through_a_handle_whose_join_handle_is_gone() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let switch = rt::spawn(pending_with(trace.on_drop("future"))).abort_handle();
         yield_now().await;
         assert!(!switch.is_finished());
@@ -306,7 +306,7 @@ fn from_many_threads_against_wakes_and_drops() {
 
 #[test]
 fn from_its_own_destructor() {
-    rt::block_on(async {
+    support::block_on(async {
         let (give, given) = oneshot::channel::<AbortHandle>();
         let task = rt::spawn(async move {
             let switch = given.await.unwrap();
@@ -322,7 +322,7 @@ fn from_its_own_destructor() {
 
 #[test]
 fn from_the_destructor_of_an_ending_task() {
-    rt::block_on(async {
+    support::block_on(async {
         let (give, given) = oneshot::channel::<AbortHandle>();
         let task = rt::spawn(async move {
             let switch = given.await.unwrap();
@@ -336,7 +336,7 @@ fn from_the_destructor_of_an_ending_task() {
 
 #[test]
 fn from_the_destructor_of_another_task() {
-    rt::block_on(async {
+    support::block_on(async {
         let victim = rt::spawn(pending::<()>());
         let switch = victim.abort_handle();
         let first = rt::spawn(pending_with(on_drop(move || switch.abort())));
@@ -350,7 +350,7 @@ fn from_the_destructor_of_another_task() {
 #[test]
 fn of_a_task_that_holds_its_own_handles() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let (give, given) = oneshot::channel::<JoinHandle<()>>();
         let held = trace.on_drop("future");
         let task = rt::spawn(async move {
@@ -372,7 +372,7 @@ fn of_a_task_that_holds_its_own_handles() {
 fn handle_polled_then_aborted_then_dropped() {
     let trace = Trace::default();
     let wakes = Arc::new(Wakes::default());
-    rt::block_on(async {
+    support::block_on(async {
         let mut task = rt::spawn(pending_with(trace.on_drop("future")));
         let waker = Waker::from(Arc::clone(&wakes));
         assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
@@ -388,7 +388,7 @@ fn handle_polled_then_aborted_then_dropped() {
 #[test]
 fn of_local_tasks() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let not_send = std::rc::Rc::new(trace.on_drop("local"));
         let task = rt::spawn_local(pending_with(not_send));
         yield_now().await;
@@ -403,7 +403,7 @@ fn of_local_tasks() {
 #[test]
 fn of_blocking_calls() {
     let trace = Trace::default();
-    let runtime = rt::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let runtime = support::builder().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let (started, has_started) = oneshot::channel();
         let (release, released) = mpsc::channel::<()>();
@@ -440,7 +440,7 @@ fn of_a_hundred_thousand() {
 
 #[test]
 fn error_of_an_aborted_task() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(pending::<()>());
         let id = task.id();
         task.abort();
@@ -457,7 +457,7 @@ fn error_of_an_aborted_task() {
 #[test]
 fn into_panic_of_an_aborted_task() {
     let message = panic_of(|| {
-        rt::block_on(async {
+        support::block_on(async {
             let task = rt::spawn(pending::<()>());
             task.abort();
             task.await.unwrap_err().into_panic()
@@ -469,7 +469,7 @@ fn into_panic_of_an_aborted_task() {
 #[test]
 fn output_of_a_task_that_ended_first_is_dropped_once() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(ready(trace.on_drop("output")));
         let switch = task.abort_handle();
         yield_now().await;

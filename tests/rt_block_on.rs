@@ -226,9 +226,9 @@ fn current_is_the_runtime_that_is_driven() {
 #[test]
 fn free_function_makes_a_runtime_of_its_own() {
     assert!(Handle::try_current().is_err());
-    let task = rt::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(pending::<()>()))));
+    let task = support::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(pending::<()>()))));
     assert!(task.is_finished(), "its runtime is gone");
-    assert!(rt::block_on(task).unwrap_err().is_cancelled());
+    assert!(support::block_on(task).unwrap_err().is_cancelled());
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn free_function_where_a_runtime_was_entered() {
     let runtime = runtime();
     let task = {
         let _entered = runtime.enter();
-        rt::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(async { 5 }))))
+        support::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(async { 5 }))))
     };
     assert!(!task.is_finished(), "its runtime is there and was not driven");
     assert_eq!(runtime.block_on(task).unwrap(), 5);
@@ -246,13 +246,13 @@ fn free_function_where_a_runtime_was_entered() {
 fn free_function_in_a_blocking_call() {
     let runtime = runtime();
     let output = runtime.block_on(async {
-        rt::spawn_blocking(|| rt::block_on(async { rt::spawn(async { 6 }).await.unwrap() })).await.unwrap()
+        rt::spawn_blocking(|| support::block_on(async { rt::spawn(async { 6 }).await.unwrap() })).await.unwrap()
     });
     assert_eq!(output, 6);
 }
 
 #[test]
 fn error_is_an_output_like_any_other() {
-    let result: io::Result<()> = rt::block_on(async { Err(io::ErrorKind::NotFound.into()) });
+    let result: io::Result<()> = support::block_on(async { Err(io::ErrorKind::NotFound.into()) });
     assert_eq!(result.unwrap_err().kind(), io::ErrorKind::NotFound);
 }

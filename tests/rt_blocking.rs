@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use rt::runtime::{Builder, Handle};
+use rt::runtime::Handle;
 use rt::task::yield_now;
 use rt::time::{Instant, sleep};
 use support::{Trace, Wakes, panic_of, runtime};
 
 #[test]
 fn runs_on_another_thread() {
-    rt::block_on(async {
+    support::block_on(async {
         let there = rt::spawn_blocking(|| thread::current().id()).await.unwrap();
         assert_ne!(there, thread::current().id());
     });
@@ -28,7 +28,7 @@ fn runs_on_another_thread() {
 
 #[test]
 fn tasks_run_meanwhile() {
-    rt::block_on(async {
+    support::block_on(async {
         let (release, released) = mpsc::channel();
         let call = rt::spawn_blocking(move || released.recv().unwrap());
         rt::spawn(async move {
@@ -41,7 +41,7 @@ fn tasks_run_meanwhile() {
 
 #[test]
 fn calls_run_side_by_side() {
-    rt::block_on(async {
+    support::block_on(async {
         let barrier = Arc::new(Barrier::new(10));
         let calls = (0..10).map(|n| {
             let barrier = Arc::clone(&barrier);
@@ -57,7 +57,7 @@ fn calls_run_side_by_side() {
 
 #[test]
 fn calls_start_in_order() {
-    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let runtime = support::builder().max_blocking_threads(1).build().unwrap();
     let trace = Trace::default();
     let calls: Vec<_> = (0..20)
         .map(|n| {
@@ -71,7 +71,7 @@ fn calls_start_in_order() {
 
 #[test]
 fn from_a_call() {
-    rt::block_on(async {
+    support::block_on(async {
         let output = rt::spawn_blocking(|| {
             let inner = rt::spawn_blocking(|| 1);
             let task = rt::spawn(async { 2 });
@@ -90,12 +90,12 @@ fn from_a_plain_thread_without_anybody_in_block_on() {
 
 #[test]
 fn not_driving_within_a_call() {
-    rt::block_on(async {
+    support::block_on(async {
         rt::spawn_blocking(|| {
             assert!(Handle::try_current().is_ok());
             assert_eq!(rt::task::try_id(), None);
             // So it may block on what it likes.
-            assert_eq!(rt::block_on(async { 1 }), 1);
+            assert_eq!(support::block_on(async { 1 }), 1);
         })
         .await
         .unwrap();
@@ -104,7 +104,7 @@ fn not_driving_within_a_call() {
 
 #[test]
 fn detached_call_runs() {
-    rt::block_on(async {
+    support::block_on(async {
         let (sender, receiver) = futures_channel::oneshot::channel();
         drop(rt::spawn_blocking(move || sender.send("ran").unwrap()));
         assert_eq!(receiver.await, Ok("ran"));
@@ -130,7 +130,7 @@ fn last_poller_is_woken() {
 #[test]
 fn polled_after_it_was_joined() {
     let message = panic_of(|| {
-        rt::block_on(async {
+        support::block_on(async {
             let mut call = rt::spawn_blocking(|| ());
             (&mut call).await.unwrap();
             let _ = (&mut call).await;
@@ -141,7 +141,7 @@ fn polled_after_it_was_joined() {
 
 #[test]
 fn ids_and_texts() {
-    rt::block_on(async {
+    support::block_on(async {
         let (release, released) = mpsc::channel::<()>();
         let mut seen = HashSet::new();
         let call = rt::spawn_blocking(move || released.recv().unwrap());
@@ -157,7 +157,7 @@ fn ids_and_texts() {
 
 #[test]
 fn error_of_a_call_that_panicked() {
-    rt::block_on(async {
+    support::block_on(async {
         let call = rt::spawn_blocking(|| panic!("on purpose"));
         let id = call.id();
         let error = call.await.map(|(): ()| ()).unwrap_err();
@@ -168,7 +168,7 @@ fn error_of_a_call_that_panicked() {
 
 #[test]
 fn virtual_time_stands_while_a_call_is_out() {
-    let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let runtime = support::builder().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let start = Instant::now();
         let (release, released) = mpsc::channel();
@@ -187,7 +187,7 @@ fn virtual_time_stands_while_a_call_is_out() {
 
 #[test]
 fn a_thousand_calls() {
-    let runtime = Builder::new_current_thread().max_blocking_threads(8).build().unwrap();
+    let runtime = support::builder().max_blocking_threads(8).build().unwrap();
     runtime.block_on(async {
         let calls: Vec<_> = (0..1_000).map(|n| rt::spawn_blocking(move || n)).collect();
         for (n, call) in calls.into_iter().enumerate() {
@@ -199,7 +199,7 @@ fn a_thousand_calls() {
 #[test]
 fn output_is_dropped_by_the_joiner_and_the_closure_by_the_thread() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let held = trace.on_drop("closure");
         let output = trace.on_drop("output");
         let call = rt::spawn_blocking(move || {
@@ -215,7 +215,7 @@ fn output_is_dropped_by_the_joiner_and_the_closure_by_the_thread() {
 
 #[test]
 fn within_a_local_task() {
-    rt::block_on(async {
+    support::block_on(async {
         let not_send = Rc::new(1);
         let task = rt::spawn_local(async move { *not_send + rt::spawn_blocking(|| 1).await.unwrap() });
         assert_eq!(task.await.unwrap(), 2);

@@ -37,7 +37,7 @@ async fn consume(steps: u32) {
 
 #[test]
 fn task_gives_way_after_its_steps() {
-    rt::block_on(async {
+    support::block_on(async {
         for (steps, polls) in [(0, 1), (BUDGET, 1), (BUDGET + 1, 2), (2 * BUDGET, 2), (10 * BUDGET, 10)] {
             let task = rt::spawn(polls_of(consume(steps)));
             assert_eq!(task.await.unwrap(), polls, "{steps} steps");
@@ -49,7 +49,7 @@ fn task_gives_way_after_its_steps() {
 
 #[test]
 fn others_run_when_it_gives_way() {
-    rt::block_on(async {
+    support::block_on(async {
         let turns = Rc::new(Cell::new(0));
         let count = Rc::clone(&turns);
         rt::spawn_local(async move {
@@ -65,12 +65,12 @@ fn others_run_when_it_gives_way() {
 
 #[test]
 fn future_of_block_on_has_a_budget_too() {
-    assert_eq!(rt::block_on(polls_of(consume(3 * BUDGET))), 3);
+    assert_eq!(support::block_on(polls_of(consume(3 * BUDGET))), 3);
 }
 
 #[test]
 fn each_task_has_its_own() {
-    rt::block_on(async {
+    support::block_on(async {
         let tasks: Vec<_> = (0..10).map(|_| rt::spawn(polls_of(consume(BUDGET)))).collect();
         for task in tasks {
             assert_eq!(task.await.unwrap(), 1);
@@ -80,7 +80,7 @@ fn each_task_has_its_own() {
 
 #[test]
 fn full_again_in_the_next_poll() {
-    rt::block_on(async {
+    support::block_on(async {
         let polls = polls_of(async {
             consume(BUDGET - 1).await;
             yield_now().await;
@@ -92,7 +92,7 @@ fn full_again_in_the_next_poll() {
 
 #[test]
 fn unconstrained_is_exempt() {
-    rt::block_on(async {
+    support::block_on(async {
         assert_eq!(polls_of(unconstrained(consume(100 * BUDGET))).await, 1);
         // And only what is within it.
         assert_eq!(polls_of(async { unconstrained(consume(BUDGET)).await }).await, 1);
@@ -113,7 +113,7 @@ fn spent_outside_of_a_task_costs_nothing() {
 
 #[test]
 fn join_set_whose_tasks_have_ended() {
-    rt::block_on(async {
+    support::block_on(async {
         let mut set: JoinSet<u32> = (0..5 * BUDGET).map(ready).collect();
         yield_now().await;
         let polls = rt::spawn(polls_of(async move { while set.join_next().await.is_some() {} }));
@@ -123,7 +123,7 @@ fn join_set_whose_tasks_have_ended() {
 
 #[test]
 fn sleeps_that_are_over() {
-    rt::block_on(async {
+    support::block_on(async {
         let past = Instant::now();
         let polls = rt::spawn(polls_of(async move {
             for _ in 0..5 * BUDGET {
@@ -136,7 +136,7 @@ fn sleeps_that_are_over() {
 
 #[test]
 fn stream_that_always_has_bytes() {
-    rt::block_on(async {
+    support::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (client, accepted) = rt::join!(TcpStream::connect(address), listener.accept());
@@ -173,7 +173,7 @@ fn does_not_make_a_timeout_miss() {
 
 #[test]
 fn select_between_two_that_spend_it() {
-    rt::block_on(async {
+    support::block_on(async {
         let endless = || async {
             loop {
                 consume_budget().await;
@@ -189,7 +189,7 @@ fn select_between_two_that_spend_it() {
 
 #[test]
 fn task_made_by_a_poll_that_has_spent_all() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = poll_fn(|cx| {
             let mut spend = pin!(consume(BUDGET));
             assert!(spend.as_mut().poll(cx).is_ready());

@@ -18,7 +18,6 @@ use futures_channel::oneshot;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 use rt::net::{TcpListener, TcpStream};
-use rt::runtime::Builder;
 use rt::task::{JoinSet, yield_now};
 use rt::time::{Instant, call_later, sleep, timeout};
 use support::runtime;
@@ -44,7 +43,7 @@ fn beside_hogs<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn tasks_take_turns() {
-    rt::block_on(async {
+    support::block_on(async {
         let turns: [_; 4] = std::array::from_fn(|_| Arc::new(AtomicU32::new(0)));
         let mut set = JoinSet::new();
         for turn in &turns {
@@ -65,7 +64,7 @@ fn tasks_take_turns() {
 
 #[test]
 fn the_future_of_block_on_takes_turns_with_tasks() {
-    rt::block_on(async {
+    support::block_on(async {
         let turns = Rc::new(Cell::new(0));
         let count = Rc::clone(&turns);
         rt::spawn_local(async move {
@@ -83,7 +82,7 @@ fn the_future_of_block_on_takes_turns_with_tasks() {
 
 #[test]
 fn two_that_wake_each_other_starve_no_third() {
-    rt::block_on(async {
+    support::block_on(async {
         let wakers: Rc<[Cell<Option<Waker>>; 2]> = Rc::new([Cell::new(None), Cell::new(None)]);
         for n in 0..2 {
             let wakers = Rc::clone(&wakers);
@@ -254,7 +253,7 @@ fn hog_that_is_woken_by_another_thread_all_the_time() {
 #[test]
 fn with_the_longest_interval_between_two_looks_at_events() {
     // After a million tasks, but it does look.
-    let runtime = Builder::new_current_thread().event_interval(1_000_000).build().unwrap();
+    let runtime = support::builder().event_interval(1_000_000).build().unwrap();
     runtime.block_on(async {
         rt::spawn(hog());
         sleep(Duration::from_millis(1)).await;
@@ -264,7 +263,7 @@ fn with_the_longest_interval_between_two_looks_at_events() {
 #[test]
 fn events_are_looked_at_after_each_interval_of_tasks() {
     for interval in [1, 7, 61] {
-        let runtime = Builder::new_current_thread().event_interval(interval).build().unwrap();
+        let runtime = support::builder().event_interval(interval).build().unwrap();
         let turns = Rc::new(Cell::new(0_u32));
         runtime.block_on(async {
             let count = Rc::clone(&turns);
@@ -288,7 +287,7 @@ fn events_are_looked_at_after_each_interval_of_tasks() {
 
 #[test]
 fn virtual_time_waits_for_hogs_to_rest() {
-    let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let runtime = support::builder().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let start = Instant::now();
         let busy = rt::spawn(async {

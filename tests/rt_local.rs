@@ -37,7 +37,7 @@ fn drop_place() -> (DropPlace, mpsc::Receiver<ThreadId>) {
 
 #[test]
 fn future_and_output_are_not_send() {
-    rt::block_on(async {
+    support::block_on(async {
         let shared = Rc::new(RefCell::new(vec![1]));
         let clone = Rc::clone(&shared);
         let task: JoinHandle<Rc<RefCell<Vec<i32>>>> = rt::spawn_local(async move {
@@ -55,7 +55,7 @@ fn future_and_output_are_not_send() {
 #[test]
 fn in_one_queue_with_other_tasks() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         for n in 0..6 {
             let trace = trace.clone();
             let task = async move { trace.say(n.to_string()) };
@@ -68,7 +68,7 @@ fn in_one_queue_with_other_tasks() {
 
 #[test]
 fn spawned_by_a_task() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(async {
             let inner = rt::spawn_local(async {
                 let not_send = Rc::new(5);
@@ -217,7 +217,7 @@ fn waker_used_from_other_threads() {
             clone.wake();
         }
     });
-    let polls = rt::block_on(async {
+    let polls = support::block_on(async {
         let polls = Rc::new(Cell::new(0));
         let count = Rc::clone(&polls);
         rt::spawn_local(poll_fn(move |cx| {
@@ -295,7 +295,7 @@ fn runtime_dropped_on_another_thread() {
     thread::spawn(move || drop(runtime)).join().unwrap();
     assert_eq!(dropped_on.try_recv(), Err(mpsc::TryRecvError::Empty), "it waits for its own thread");
     // Which comes by when it next spawns something local, in any runtime.
-    rt::block_on(async { rt::spawn_local(async {}).await.unwrap() });
+    support::block_on(async { rt::spawn_local(async {}).await.unwrap() });
     assert_eq!(dropped_on.try_recv(), Ok(thread::current().id()));
 }
 
@@ -440,7 +440,7 @@ fn of_two_runtimes_on_one_thread() {
 
 #[test]
 fn many() {
-    rt::block_on(async {
+    support::block_on(async {
         let sum = Rc::new(Cell::new(0_u64));
         let tasks: Vec<_> = (0..10_000)
             .map(|n| {

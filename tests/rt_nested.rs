@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
-use rt::runtime::{Builder, Handle, Runtime};
+use rt::runtime::{Handle, Runtime};
 use rt::task::yield_now;
 use rt::time::{Instant, sleep};
 use support::{Trace, panic_of, pending_with, runtime};
@@ -24,8 +24,8 @@ const NESTED: &str = "this thread drives a runtime already, so it cannot block o
 #[test]
 fn block_on_within_block_on() {
     let other = runtime();
-    rt::block_on(async {
-        assert_eq!(panic_of(|| rt::block_on(async {})), NESTED);
+    support::block_on(async {
+        assert_eq!(panic_of(|| support::block_on(async {})), NESTED);
         assert_eq!(panic_of(|| other.block_on(async {})), NESTED);
         assert_eq!(panic_of(|| other.handle().block_on(async {})), NESTED);
         assert_eq!(panic_of(|| Handle::current().block_on(async {})), NESTED);
@@ -36,10 +36,10 @@ fn block_on_within_block_on() {
 
 #[test]
 fn block_on_within_a_task() {
-    rt::block_on(async {
-        let task = rt::spawn(async { rt::block_on(async {}) });
+    support::block_on(async {
+        let task = rt::spawn(async { support::block_on(async {}) });
         assert_eq!(support::text(task.await.unwrap_err().into_panic()), NESTED);
-        let task = rt::spawn_local(async { rt::block_on(async {}) });
+        let task = rt::spawn_local(async { support::block_on(async {}) });
         assert_eq!(support::text(task.await.unwrap_err().into_panic()), NESTED);
     });
 }
@@ -63,10 +63,10 @@ fn block_on_of_a_blocking_call_is_allowed() {
 #[test]
 fn made_and_dropped_within_a_task() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let held = trace.on_drop("inner task");
         rt::spawn(async move {
-            let inner = Builder::new_current_thread().build().unwrap();
+            let inner = support::builder().build().unwrap();
             let task = inner.spawn(pending_with(held));
             inner.spawn_blocking(|| ()).await.unwrap();
             drop(inner);
@@ -84,7 +84,7 @@ fn made_and_dropped_within_a_task() {
 #[test]
 fn entered_within_a_task() {
     let other = runtime();
-    rt::block_on(async {
+    support::block_on(async {
         let here = rt::spawn(async { "here" });
         let there = {
             let _entered = other.enter();
@@ -241,7 +241,7 @@ fn sockets_and_timers_move_along() {
 
 #[test]
 fn clocks_are_their_own() {
-    let paused = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let paused = support::builder().start_paused(true).build().unwrap();
     let running = runtime();
     let elapsed = |runtime: &Runtime, duration| {
         runtime.block_on(async move {

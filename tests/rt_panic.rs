@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
-use rt::runtime::{Builder, Runtime};
+use rt::runtime::Runtime;
 use rt::task::{JoinError, yield_now};
 use rt::time::{call_later, sleep};
 use support::{Trace, Wakes, on_drop, panic_of, pending_with, runtime, text};
@@ -65,7 +65,7 @@ fn in_a_poll_of_a_detached_task() {
 #[test]
 fn in_a_poll_drops_the_future() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let held = trace.on_drop("future");
         let broken = rt::spawn(async move {
             let _held = held;
@@ -78,7 +78,7 @@ fn in_a_poll_drops_the_future() {
 
 #[test]
 fn error_of_a_task_that_panicked() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(async { panic!("on purpose") });
         let id = task.id();
         let error = task.await.map(|(): ()| ()).unwrap_err();
@@ -103,7 +103,7 @@ fn error_fits_into_a_box() {
     fn boxed(error: JoinError) -> Box<dyn Error + Send + Sync> {
         error.into()
     }
-    rt::block_on(async {
+    support::block_on(async {
         let error = rt::spawn(async { panic!("on purpose") }).await.map(|(): ()| ()).unwrap_err();
         assert!(boxed(error).to_string().contains("on purpose"));
     });
@@ -112,7 +112,7 @@ fn error_fits_into_a_box() {
 #[test]
 fn resumed_by_the_joiner() {
     let message = panic_of(|| {
-        rt::block_on(async {
+        support::block_on(async {
             let error = rt::spawn(async { panic!("on purpose") }).await.map(|(): ()| ()).unwrap_err();
             resume_unwind(error.into_panic())
         })
@@ -258,7 +258,7 @@ fn in_a_blocking_call() {
 
 #[test]
 fn in_the_drop_of_a_blocking_closure_or_its_output() {
-    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let runtime = support::builder().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let (release, released) = mpsc::channel::<()>();
         let first = rt::spawn_blocking(move || {
@@ -278,7 +278,7 @@ fn in_the_drop_of_a_blocking_closure_or_its_output() {
 
 #[test]
 fn in_the_hooks_of_threads() {
-    let runtime = Builder::new_current_thread()
+    let runtime = support::builder()
         .thread_keep_alive(Duration::ZERO)
         .on_thread_start(|| panic!("at the start"))
         .on_thread_stop(|| panic!("at the stop"))
@@ -291,7 +291,7 @@ fn in_the_hooks_of_threads() {
 
 #[test]
 fn in_call_later() {
-    let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let runtime = support::builder().start_paused(true).build().unwrap();
     let trace = Trace::default();
     runtime.block_on(async {
         call_later(Duration::from_secs(1), || panic!("on purpose"));
@@ -441,7 +441,7 @@ fn in_the_clone_of_a_joiners_waker() {
 
 #[test]
 fn in_the_wake_of_a_timers_waker() {
-    let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let runtime = support::builder().start_paused(true).build().unwrap();
     let faults = Arc::new(AtomicU8::new(0));
     let survivors: Vec<_> = (0..3).map(|_| runtime.spawn(sleep_within(Duration::from_secs(1)))).collect();
     runtime.block_on(async {
@@ -542,7 +542,7 @@ fn in_a_destructor_while_another_panic_unwinds_block_on() {
 
 #[test]
 fn in_a_poll_after_a_wake_within_it() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(poll_fn(|cx| -> Poll<()> {
             cx.waker().wake_by_ref();
             panic!("on purpose")

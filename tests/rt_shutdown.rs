@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 
 use rt::net::{TcpListener, TcpStream};
-use rt::runtime::{Builder, Handle};
+use rt::runtime::Handle;
 use rt::task::{JoinHandle, yield_now};
 use rt::time::sleep;
 use support::{Trace, Wakes, on_drop, pending_with, runtime};
@@ -131,7 +131,7 @@ fn sockets_and_timers_that_outlive_their_runtime() {
     drop(runtime);
     drop(timer);
     // It waits for events of the runtime that is gone: an error that says so, and no hang.
-    let error = rt::block_on(listener.accept()).unwrap_err();
+    let error = support::block_on(listener.accept()).unwrap_err();
     assert!(error.to_string().contains("has shut down"), "{error}");
 }
 
@@ -348,7 +348,7 @@ fn destructor_blocks_on_a_future() {
     let runtime = runtime();
     let (sender, receiver) = mpsc::channel();
     runtime.spawn(pending_with(on_drop(move || {
-        sender.send(support::panic_of(|| rt::block_on(async {}))).unwrap();
+        sender.send(support::panic_of(|| support::block_on(async {}))).unwrap();
     })));
     runtime.block_on(yield_now());
     drop(runtime);
@@ -570,7 +570,7 @@ fn shutdown_timeout_waits_for_a_blocking_call() {
 
 #[test]
 fn blocking_calls_that_wait_are_cancelled() {
-    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let runtime = support::builder().max_blocking_threads(1).build().unwrap();
     let trace = Trace::default();
     let (started, has_started) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();

@@ -25,7 +25,7 @@ const NO_RUNTIME: &str = "there is no rt runtime on this thread: call this from 
 #[test]
 fn tasks_run_in_the_order_of_their_spawns() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         for n in 0..5 {
             let trace = trace.clone();
             rt::spawn(async move {
@@ -44,7 +44,7 @@ fn tasks_run_in_the_order_of_their_spawns() {
 
 #[test]
 fn tasks_run_in_the_order_in_which_they_are_woken() {
-    rt::block_on(async {
+    support::block_on(async {
         let order = Arc::new(Mutex::new(Vec::new()));
         let (senders, tasks): (Vec<_>, Vec<_>) = (0..6)
             .map(|n| {
@@ -166,12 +166,12 @@ fn each_task_spawns_the_next() {
     fn chain(left: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
         Box::pin(async move { if left == 0 { 0 } else { rt::spawn(chain(left - 1)).await.unwrap() + 1 } })
     }
-    assert_eq!(rt::block_on(chain(10_000)), 10_000);
+    assert_eq!(support::block_on(chain(10_000)), 10_000);
 }
 
 #[test]
 fn a_hundred_thousand_tasks_wait_at_once() {
-    rt::block_on(async {
+    support::block_on(async {
         let (senders, tasks): (Vec<_>, Vec<_>) = (0..100_000_usize)
             .map(|n| {
                 let (sender, receiver) = oneshot::channel::<usize>();
@@ -193,7 +193,7 @@ fn futures_and_outputs_of_all_sizes_and_alignments() {
     #[repr(align(256))]
     struct Wide(u8);
 
-    rt::block_on(async {
+    support::block_on(async {
         rt::spawn(ready(())).await.unwrap();
         let big = [7_u8; 10_000];
         let echoed = rt::spawn(async move {
@@ -215,7 +215,7 @@ fn futures_and_outputs_of_all_sizes_and_alignments() {
 
 #[test]
 fn dropped_handle_detaches() {
-    rt::block_on(async {
+    support::block_on(async {
         let (sender, receiver) = oneshot::channel();
         drop(rt::spawn(async move {
             yield_now().await;
@@ -228,7 +228,7 @@ fn dropped_handle_detaches() {
 #[test]
 fn output_of_a_detached_task_is_dropped_with_its_end() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         drop(rt::spawn(ready(trace.on_drop("output"))));
         assert!(trace.take().is_empty());
         yield_now().await;
@@ -239,7 +239,7 @@ fn output_of_a_detached_task_is_dropped_with_its_end() {
 #[test]
 fn output_waits_in_the_handle() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(ready(trace.on_drop("output")));
         yield_now().await;
         assert!(task.is_finished());
@@ -252,7 +252,7 @@ fn output_waits_in_the_handle() {
 #[test]
 fn future_is_dropped_before_the_joiner_hears() {
     let trace = Trace::default();
-    rt::block_on(async {
+    support::block_on(async {
         let held = trace.on_drop("future");
         rt::spawn(async move {
             let _held = held;
@@ -281,7 +281,7 @@ fn last_poller_of_a_handle_is_woken_and_no_other() {
 
 #[test]
 fn last_poller_within_the_runtime_is_woken_and_no_other() {
-    rt::block_on(async {
+    support::block_on(async {
         let mut task = rt::spawn(async { 1 });
         let wakes: [_; 2] = std::array::from_fn(|_| Arc::new(Wakes::default()));
         for counter in &wakes {
@@ -333,7 +333,7 @@ fn first_polled_on_another_thread_then_joined_here() {
 #[test]
 fn polled_after_it_was_joined() {
     let message = panic_of(|| {
-        rt::block_on(async {
+        support::block_on(async {
             let mut task = rt::spawn(async {});
             (&mut task).await.unwrap();
             let _ = (&mut task).await;
@@ -344,7 +344,7 @@ fn polled_after_it_was_joined() {
 
 #[test]
 fn destructor_spawns() {
-    rt::block_on(async {
+    support::block_on(async {
         let (sender, receiver) = oneshot::channel();
         let guard = on_drop(move || drop(rt::spawn(async move { sender.send("spawned").unwrap() })));
         rt::spawn(async move {
@@ -358,7 +358,7 @@ fn destructor_spawns() {
 fn onto_another_runtime_from_a_task() {
     let other = runtime();
     let handle = other.handle().clone();
-    let task = rt::block_on(async move { rt::spawn(async move { handle.spawn(async { 8 }) }).await.unwrap() });
+    let task = support::block_on(async move { rt::spawn(async move { handle.spawn(async { 8 }) }).await.unwrap() });
     assert!(!task.is_finished());
     assert_eq!(other.block_on(task).unwrap(), 8);
 }
@@ -366,7 +366,7 @@ fn onto_another_runtime_from_a_task() {
 #[test]
 fn where_another_runtime_was_entered() {
     let other = runtime();
-    let task = rt::block_on(async {
+    let task = support::block_on(async {
         let _entered = other.enter();
         rt::spawn(async { 9 })
     });
@@ -399,7 +399,7 @@ fn ids() {
 
 #[test]
 fn id_in_destructors() {
-    rt::block_on(async {
+    support::block_on(async {
         let (sender, receiver) = mpsc::channel();
         let guard = on_drop(move || sender.send(rt::task::try_id()).unwrap());
         let task = rt::spawn(support::pending_with(guard));
@@ -419,7 +419,7 @@ fn id_as_text_is_a_number() {
 
 #[test]
 fn handle_as_text() {
-    rt::block_on(async {
+    support::block_on(async {
         let task = rt::spawn(async {});
         let id = task.id();
         assert_eq!(format!("{task:?}"), format!("JoinHandle {{ id: {id:?}, finished: false }}"));
@@ -431,7 +431,7 @@ fn handle_as_text() {
 #[test]
 fn handles_are_send_and_sync_if_the_output_is_send() {
     fn everywhere<T: Send + Sync + Unpin + 'static>(_: &T) {}
-    rt::block_on(async {
+    support::block_on(async {
         // A `RefCell` is Send and not Sync.
         let task: JoinHandle<RefCell<u32>> = rt::spawn(async { RefCell::new(1) });
         everywhere(&task);
@@ -446,7 +446,7 @@ fn task_local_is_not_inherited() {
     rt::task_local! {
         static NUMBER: u32;
     }
-    rt::block_on(NUMBER.scope(5, async {
+    support::block_on(NUMBER.scope(5, async {
         let seen = rt::spawn(async { NUMBER.try_with(|n| *n).ok() });
         assert_eq!(seen.await.unwrap(), None);
         let seen = rt::spawn_local(async { NUMBER.try_with(|n| *n).ok() });
@@ -476,7 +476,7 @@ fn outside_of_a_runtime() {
 #[test]
 fn id_outside_of_a_task() {
     assert!(panic_of(rt::task::id).contains("there is no task here"));
-    assert!(panic_of(|| rt::block_on(async { rt::task::id() })).contains("there is no task here"));
+    assert!(panic_of(|| support::block_on(async { rt::task::id() })).contains("there is no task here"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn handing_out() -> (impl Future<Output = ()> + Send, mpsc::Receiver<Waker>, Arc
 
 #[test]
 fn many_wakes_are_one_poll() {
-    rt::block_on(async {
+    support::block_on(async {
         let (future, given, polls) = handing_out();
         let task = rt::spawn(future);
         yield_now().await;
@@ -66,7 +66,7 @@ fn many_remote_wakes_are_one_poll() {
 
 #[test]
 fn wake_within_the_poll_is_another_poll() {
-    rt::block_on(async {
+    support::block_on(async {
         let mut polls = 0;
         let task = rt::spawn(poll_fn(move |cx| {
             polls += 1;
@@ -79,7 +79,7 @@ fn wake_within_the_poll_is_another_poll() {
 
 #[test]
 fn remote_wake_within_the_poll_is_another_poll() {
-    rt::block_on(async {
+    support::block_on(async {
         let mut polls = 0;
         let task = rt::spawn(poll_fn(move |cx| {
             polls += 1;
@@ -93,7 +93,7 @@ fn remote_wake_within_the_poll_is_another_poll() {
 
 #[test]
 fn wakers_of_one_task_are_alike() {
-    rt::block_on(async {
+    support::block_on(async {
         let (future, given, _) = handing_out();
         rt::spawn(future);
         let (other, given_by_other, _) = handing_out();
@@ -110,7 +110,7 @@ fn wakers_of_one_task_are_alike() {
 
 #[test]
 fn after_the_task_has_ended() {
-    rt::block_on(async {
+    support::block_on(async {
         let (give, given) = mpsc::channel();
         let task = rt::spawn(poll_fn(move |cx| {
             give.send(cx.waker().clone()).unwrap();
@@ -263,7 +263,7 @@ fn task_that_keeps_its_own_waker() {
 
 #[test]
 fn task_woken_by_its_own_join_handle() {
-    rt::block_on(async {
+    support::block_on(async {
         // A task that joins another, which joins a third: each end wakes the next.
         let first = rt::spawn(async { 1 });
         let second = rt::spawn(async { first.await.unwrap() + 1 });

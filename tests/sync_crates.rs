@@ -1,6 +1,9 @@
 //! Channels and locks of other crates work on `rt`: between tasks, between threads, with and without a runtime on the other side.
 //! `docs/channels.md` names them.
 
+#[path = "support/flavor.rs"]
+mod flavor;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +12,6 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 
-use rt::runtime::Builder;
 use rt::task::{JoinSet, yield_now};
 use rt::time::timeout;
 
@@ -29,7 +31,7 @@ mod tokio_sync {
 
     #[test]
     fn mpsc_between_tasks() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (sender, mut receiver) = mpsc::channel(2);
             for n in 0..4 {
                 let sender = sender.clone();
@@ -58,7 +60,7 @@ mod tokio_sync {
                 to_task.send(n * 2).unwrap();
             }
         });
-        rt::block_on(async {
+        flavor::block_on(async {
             for n in 0..100 {
                 to_thread.send(n).await.unwrap();
                 assert_eq!(in_task.recv().await, Some(n * 2));
@@ -73,13 +75,13 @@ mod tokio_sync {
     fn mpsc_between_two_runtimes() {
         let (sender, mut receiver) = mpsc::channel(1);
         let other = thread::spawn(|| {
-            rt::block_on(async move {
+            flavor::block_on(async move {
                 for n in 0..100 {
                     sender.send(n).await.unwrap();
                 }
             })
         });
-        rt::block_on(async {
+        flavor::block_on(async {
             for n in 0..100 {
                 assert_eq!(receiver.recv().await, Some(n));
             }
@@ -90,7 +92,7 @@ mod tokio_sync {
 
     #[test]
     fn oneshot_from_a_task_and_from_a_thread() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (sender, receiver) = oneshot::channel();
             rt::spawn(async move { sender.send("task").unwrap() });
             assert_eq!(receiver.await, Ok("task"));
@@ -105,7 +107,7 @@ mod tokio_sync {
 
     #[test]
     fn broadcast_to_tasks_and_a_thread() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (sender, _) = broadcast::channel(16);
             let mut receivers: Vec<_> = (0..4).map(|_| sender.subscribe()).collect();
             let mut on_thread = receivers.pop().unwrap();
@@ -135,7 +137,7 @@ mod tokio_sync {
 
     #[test]
     fn watch_shows_the_last_value() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (sender, mut receiver) = watch::channel(0);
             let seen = rt::spawn(async move {
                 let mut last = *receiver.borrow();
@@ -154,7 +156,7 @@ mod tokio_sync {
 
     #[test]
     fn notify_one_and_all() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let notify = Arc::new(Notify::new());
             notify.notify_one(); // is kept
             notify.notified().await;
@@ -179,7 +181,7 @@ mod tokio_sync {
 
     #[test]
     fn mutex_held_across_awaits() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let mutex = Arc::new(Mutex::new(0));
             all(20, |_| {
                 let mutex = Arc::clone(&mutex);
@@ -199,7 +201,7 @@ mod tokio_sync {
 
     #[test]
     fn mutex_between_a_task_and_a_thread() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let mutex = Arc::new(Mutex::new(0));
             let held = mutex.lock().await;
             let theirs = Arc::clone(&mutex);
@@ -212,7 +214,7 @@ mod tokio_sync {
 
     #[test]
     fn semaphore_limits() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let semaphore = Arc::new(Semaphore::new(3));
             let (inside, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             all(20, |_| {
@@ -233,7 +235,7 @@ mod tokio_sync {
 
     #[test]
     fn rwlock_lets_readers_in_together() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let lock = Arc::new(RwLock::new(1));
             let (one, two) = (lock.read().await, lock.read().await);
             let writer = rt::spawn({
@@ -251,7 +253,7 @@ mod tokio_sync {
 
     #[test]
     fn barrier_and_once_cell() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (barrier, cell) = (Arc::new(Barrier::new(5)), Arc::new(OnceCell::new()));
             let (leaders, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             all(5, |_| {
@@ -277,7 +279,7 @@ mod tokio_sync {
 
     #[test]
     fn with_timeouts_and_select() {
-        let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+        let runtime = flavor::builder().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let (sender, mut receiver) = mpsc::channel(1);
             assert!(timeout(Duration::from_secs(60), receiver.recv()).await.is_err());
@@ -295,7 +297,7 @@ mod async_channels {
 
     #[test]
     fn bounded_makes_the_sender_wait() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (sender, receiver) = async_channel::bounded(2);
             let sent = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&sent);
@@ -314,7 +316,7 @@ mod async_channels {
 
     #[test]
     fn unbounded_with_many_at_both_ends() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (sender, receiver) = async_channel::unbounded();
             let mut consumers = JoinSet::new();
             for _ in 0..3 {
@@ -351,7 +353,7 @@ mod async_channels {
                 to_task.send_blocking(n + 1).unwrap();
             }
         });
-        rt::block_on(async {
+        flavor::block_on(async {
             for n in 0..100 {
                 to_thread.send(n).await.unwrap();
                 assert_eq!(in_task.recv().await, Ok(n + 1));
@@ -369,7 +371,7 @@ mod async_locks {
 
     #[test]
     fn mutex_held_across_awaits() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let mutex = Arc::new(Mutex::new(0));
             all(20, |_| {
                 let mutex = Arc::clone(&mutex);
@@ -387,7 +389,7 @@ mod async_locks {
 
     #[test]
     fn mutex_between_a_task_and_a_thread() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let mutex = Arc::new(Mutex::new(0));
             let held = mutex.lock().await;
             let theirs = Arc::clone(&mutex);
@@ -400,7 +402,7 @@ mod async_locks {
 
     #[test]
     fn rwlock_lets_readers_in_together() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let lock = Arc::new(RwLock::new(1));
             let (one, two) = (lock.read().await, lock.read().await);
             let writer = rt::spawn({
@@ -421,7 +423,7 @@ mod async_locks {
 
     #[test]
     fn semaphore_limits() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let semaphore = Arc::new(Semaphore::new(3));
             let (inside, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             all(20, |_| {
@@ -440,7 +442,7 @@ mod async_locks {
 
     #[test]
     fn barrier_of_tasks_and_a_thread() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let barrier = Arc::new(Barrier::new(5));
             let theirs = Arc::clone(&barrier);
             let thread = rt::spawn_blocking(move || theirs.wait_blocking().is_leader());
@@ -456,7 +458,7 @@ mod async_locks {
 
     #[test]
     fn once_cell_is_made_once() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (cell, made) = (Arc::new(OnceCell::new()), Arc::new(AtomicUsize::new(0)));
             all(5, |_| {
                 let (cell, made) = (Arc::clone(&cell), Arc::clone(&made));
@@ -480,7 +482,7 @@ mod futures_channels {
 
     #[test]
     fn mpsc_as_sink_and_stream() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (mut sender, receiver) = mpsc::channel(1);
             rt::spawn(async move {
                 for n in 0..100 {
@@ -496,14 +498,14 @@ mod futures_channels {
     fn unbounded_from_a_thread() {
         let (sender, receiver) = mpsc::unbounded();
         let thread = thread::spawn(move || (0..100).for_each(|n| sender.unbounded_send(n).unwrap()));
-        let sum = rt::block_on(receiver.fold(0, |sum, n| async move { sum + n }));
+        let sum = flavor::block_on(receiver.fold(0, |sum, n| async move { sum + n }));
         assert_eq!(sum, 4_950);
         thread.join().unwrap();
     }
 
     #[test]
     fn oneshot_tells_that_its_receiver_is_gone() {
-        rt::block_on(async {
+        flavor::block_on(async {
             let (mut sender, receiver) = oneshot::channel::<()>();
             let cancelled = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&cancelled);

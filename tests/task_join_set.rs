@@ -1,5 +1,8 @@
 //! `rt::task::JoinSet`: what it hands out and in which order, and what becomes of its tasks.
 
+#[path = "support/flavor.rs"]
+mod flavor;
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::future::{Future, pending, poll_fn, ready};
@@ -12,7 +15,6 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::future::join_all;
 
-use rt::runtime::Builder;
 use rt::task::{Id, JoinSet, yield_now};
 
 struct CountDrops(Arc<AtomicUsize>);
@@ -33,7 +35,7 @@ impl Wake for CountWakes {
 
 #[test]
 fn empty_set() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::<u32>::default();
         assert!(set.is_empty());
         assert_eq!(set.len(), 0);
@@ -48,7 +50,7 @@ fn empty_set() {
 
 #[test]
 fn joined_in_the_order_in_which_they_end() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         for turns in [3_u32, 1, 2, 0] {
             set.spawn(async move {
@@ -69,7 +71,7 @@ fn joined_in_the_order_in_which_they_end() {
 
 #[test]
 fn order_holds_if_all_end_before_the_first_join() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set: JoinSet<usize> = (0..5).map(ready).collect();
         yield_now().await;
         assert_eq!(set.len(), 5, "what has ended is in the set until it is joined");
@@ -82,7 +84,7 @@ fn order_holds_if_all_end_before_the_first_join() {
 
 #[test]
 fn spawned_between_joins() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async { 0 });
         let mut seen = Vec::new();
@@ -99,7 +101,7 @@ fn spawned_between_joins() {
 
 #[test]
 fn ids_are_those_of_the_tasks() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         let switch = set.spawn(async { rt::task::id() });
         let (id, seen): (Id, Id) = set.join_next_with_id().await.unwrap().unwrap();
@@ -118,7 +120,7 @@ fn ids_are_those_of_the_tasks() {
 
 #[test]
 fn try_join_next_while_all_run() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(pending::<()>());
         yield_now().await;
@@ -129,7 +131,7 @@ fn try_join_next_while_all_run() {
 
 #[test]
 fn abort_of_one() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         let switch = set.spawn(pending());
         set.spawn(async { 1 });
@@ -146,7 +148,7 @@ fn abort_of_one() {
 
 #[test]
 fn abort_all_leaves_what_has_ended() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async { 1 });
         yield_now().await;
@@ -163,7 +165,7 @@ fn abort_all_leaves_what_has_ended() {
 
 #[test]
 fn spawned_after_abort_all() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(pending());
         set.abort_all();
@@ -176,7 +178,7 @@ fn spawned_after_abort_all() {
 #[test]
 fn drop_aborts_all() {
     let drops = Arc::new(AtomicUsize::new(0));
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         for _ in 0..10 {
             let guard = CountDrops(Arc::clone(&drops));
@@ -196,7 +198,7 @@ fn drop_aborts_all() {
 #[test]
 fn drop_drops_outputs_that_nobody_took() {
     let drops = Arc::new(AtomicUsize::new(0));
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         for _ in 0..10 {
             set.spawn(ready(CountDrops(Arc::clone(&drops))));
@@ -209,7 +211,7 @@ fn drop_drops_outputs_that_nobody_took() {
 
 #[test]
 fn detach_all_lets_them_go_on() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let (sender, receiver) = mpsc::channel();
         let mut set = JoinSet::new();
         for n in 0..3 {
@@ -238,7 +240,7 @@ fn detach_all_lets_them_go_on() {
 #[test]
 fn shutdown_waits_until_all_have_ended() {
     let drops = Arc::new(AtomicUsize::new(0));
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         for _ in 0..10 {
             let guard = CountDrops(Arc::clone(&drops));
@@ -256,7 +258,7 @@ fn shutdown_waits_until_all_have_ended() {
 
 #[test]
 fn join_all_in_the_order_in_which_they_end() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async {
             yield_now().await;
@@ -271,7 +273,7 @@ fn join_all_in_the_order_in_which_they_end() {
 fn join_all_hands_a_panic_on_and_aborts_the_others() {
     let drops = Arc::new(AtomicUsize::new(0));
     let guard = CountDrops(Arc::clone(&drops));
-    rt::block_on(async {
+    flavor::block_on(async {
         let payload = {
             let mut set = JoinSet::new();
             set.spawn(async move {
@@ -295,7 +297,7 @@ fn join_all_hands_a_panic_on_and_aborts_the_others() {
 #[test]
 fn join_all_says_that_one_was_aborted() {
     let panic = catch_unwind(|| {
-        rt::block_on(async {
+        flavor::block_on(async {
             let mut set = JoinSet::new();
             set.spawn(pending::<()>()).abort();
             set.join_all().await
@@ -307,7 +309,7 @@ fn join_all_says_that_one_was_aborted() {
 
 #[test]
 fn join_next_dropped_loses_nothing() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async {
             yield_now().await;
@@ -327,7 +329,7 @@ fn join_next_dropped_loses_nothing() {
 
 #[test]
 fn last_poller_is_woken_and_no_other() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = flavor::builder().build().unwrap();
     let mut set = JoinSet::new();
     set.spawn_on(async { 1 }, runtime.handle());
     let wakes: [_; 2] = std::array::from_fn(|_| Arc::new(CountWakes(AtomicUsize::new(0))));
@@ -344,7 +346,7 @@ fn last_poller_is_woken_and_no_other() {
 
 #[test]
 fn local_tasks() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         let sum = Rc::new(Cell::new(0));
         for n in 1..=4 {
@@ -363,7 +365,7 @@ fn local_tasks() {
 
 #[test]
 fn blocking_calls() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let (release, released) = mpsc::channel();
         let mut set = JoinSet::new();
         set.spawn_blocking(move || released.recv().unwrap());
@@ -377,7 +379,7 @@ fn blocking_calls() {
 
 #[test]
 fn blocking_call_that_has_started_is_not_aborted() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let (started, has_started) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let mut set = JoinSet::new();
@@ -395,7 +397,7 @@ fn blocking_call_that_has_started_is_not_aborted() {
 
 #[test]
 fn blocking_call_that_waits_is_aborted() {
-    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let runtime = flavor::builder().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let (release, released) = mpsc::channel();
         let mut set = JoinSet::new();
@@ -409,12 +411,12 @@ fn blocking_call_that_waits_is_aborted() {
 
 #[test]
 fn tasks_of_another_runtime_on_another_thread() {
-    let other = Builder::new_current_thread().build().unwrap();
+    let other = flavor::builder().build().unwrap();
     let handle = other.handle().clone();
     let (stop, stopped) = futures_util::future::abortable(pending::<()>());
     std::thread::scope(|scope| {
         scope.spawn(|| other.block_on(stop));
-        rt::block_on(async {
+        flavor::block_on(async {
             let mut set = JoinSet::new();
             for n in 0..1_000 {
                 set.spawn_on(
@@ -439,7 +441,7 @@ fn tasks_of_another_runtime_on_another_thread() {
 
 #[test]
 fn set_moved_to_another_thread_while_its_tasks_run() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = flavor::builder().build().unwrap();
     let barrier = Barrier::new(2);
     let mut set = JoinSet::new();
     for n in 0..100 {
@@ -460,7 +462,7 @@ fn set_moved_to_another_thread_while_its_tasks_run() {
 
 #[test]
 fn spawned_on_a_runtime_that_is_gone() {
-    let handle = Builder::new_current_thread().build().unwrap().handle().clone();
+    let handle = flavor::builder().build().unwrap().handle().clone();
     let mut set = JoinSet::new();
     let switch = set.spawn_on(async { 1 }, &handle);
     assert!(switch.is_finished());
@@ -472,7 +474,7 @@ fn spawned_on_a_runtime_that_is_gone() {
 
 #[test]
 fn runtime_dropped_before_its_set() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = flavor::builder().build().unwrap();
     let mut set = JoinSet::new();
     set.spawn_on(async { 1 }, runtime.handle());
     runtime.block_on(yield_now());
@@ -486,7 +488,7 @@ fn runtime_dropped_before_its_set() {
 #[test]
 fn set_in_a_task_of_its_own_runtime_that_shuts_down() {
     let drops = Arc::new(AtomicUsize::new(0));
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = flavor::builder().build().unwrap();
     let guard = CountDrops(Arc::clone(&drops));
     runtime.spawn(async move {
         let mut set = JoinSet::new();
@@ -509,7 +511,7 @@ fn spawn_outside_of_a_runtime() {
 
 #[test]
 fn many_tasks_end_in_one_turn() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set: JoinSet<usize> = (0..100_000).map(ready).collect();
         assert_eq!(set.len(), 100_000);
         let mut next = 0;
@@ -523,7 +525,7 @@ fn many_tasks_end_in_one_turn() {
 
 #[test]
 fn joining_gives_way_to_other_tasks() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set: JoinSet<usize> = (0..10_000).map(ready).collect();
         yield_now().await;
         let others = Arc::new(AtomicUsize::new(0));
@@ -543,7 +545,7 @@ fn joining_gives_way_to_other_tasks() {
 
 #[test]
 fn extended() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.extend([1, 2].map(ready));
         set.extend([3].map(ready));
@@ -553,7 +555,7 @@ fn extended() {
 
 #[test]
 fn debug_says_how_many() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async {});
         assert_eq!(format!("{set:?}"), "JoinSet { len: 1, .. }");
@@ -562,7 +564,7 @@ fn debug_says_how_many() {
 
 #[test]
 fn sets_side_by_side() {
-    rt::block_on(async {
+    flavor::block_on(async {
         let sets = (0..10).map(|n| (0..10).map(|m| ready(n * 10 + m)).collect::<JoinSet<usize>>());
         let outputs = join_all(sets.map(JoinSet::join_all)).await.concat();
         assert!(outputs.into_iter().eq(0..100));

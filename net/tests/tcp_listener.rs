@@ -1,10 +1,12 @@
 //! Accepting, and the socket before it.
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
 use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rt_net::{TcpListener, TcpSocket, TcpStream, lookup_host};
-use rt_runtime::block_on;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 #[test]
 fn accept_waits_for_a_connection() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let mut accepting = pin!(listener.accept());
         assert!(poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await.is_pending());
@@ -26,7 +28,7 @@ fn accept_waits_for_a_connection() {
 
 #[test]
 fn dropped_accept_loses_no_connection() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let mut accepting = Box::pin(listener.accept());
         assert!(poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await.is_pending());
@@ -38,7 +40,7 @@ fn dropped_accept_loses_no_connection() {
 
 #[test]
 fn two_tasks_accept_at_once() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
         let accepting = join(listener.accept(), listener.accept());
@@ -55,7 +57,7 @@ fn two_tasks_accept_at_once() {
 
 #[test]
 fn poll_accept_and_try_accept() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         assert_eq!(listener.try_accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let address = listener.local_addr().unwrap();
@@ -70,7 +72,7 @@ fn poll_accept_and_try_accept() {
 
 #[test]
 fn incoming_gives_one_connection_after_the_other() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
         let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
@@ -83,7 +85,7 @@ fn incoming_gives_one_connection_after_the_other() {
 
 #[test]
 fn connection_that_was_reset_in_the_backlog_does_not_stop_the_listener() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
         let gone = TcpStream::connect(address).await.unwrap();
@@ -104,7 +106,7 @@ fn connection_that_was_reset_in_the_backlog_does_not_stop_the_listener() {
 
 #[test]
 fn address_that_is_taken() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let error = TcpListener::bind(listener.local_addr().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -113,7 +115,7 @@ fn address_that_is_taken() {
 
 #[test]
 fn address_is_free_again_when_the_listener_is_gone() {
-    block_on(async {
+    flavor::block_on(async {
         let first = listener().await;
         let address = first.local_addr().unwrap();
         let client = TcpStream::connect(address).await.unwrap();
@@ -126,7 +128,7 @@ fn address_is_free_again_when_the_listener_is_gone() {
 
 #[test]
 fn there_and_back_to_the_standard_library() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
         let client = std::net::TcpStream::connect(address).unwrap();
@@ -142,7 +144,7 @@ fn there_and_back_to_the_standard_library() {
 
 #[test]
 fn socket_connects_from_the_address_it_was_bound_to() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -155,7 +157,7 @@ fn socket_connects_from_the_address_it_was_bound_to() {
 
 #[test]
 fn socket_that_is_refused() {
-    block_on(async {
+    flavor::block_on(async {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = TcpSocket::new_v4().unwrap().connect(free).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -198,7 +200,7 @@ fn two_sockets_listen_on_one_port() {
 
 #[test]
 fn names() {
-    block_on(async {
+    flavor::block_on(async {
         let first = async |name: &str| lookup_host(name).await.unwrap().next().unwrap().to_string();
         assert_eq!(first("10.1.2.3:4").await, "10.1.2.3:4");
         assert_eq!(first("[::1]:80").await, "[::1]:80");
@@ -214,7 +216,7 @@ fn names() {
 /// After some of them the listener asks whether there are more, after others it does not: none is left behind.
 #[test]
 fn bursts_of_every_size() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
         for size in 1..20 {

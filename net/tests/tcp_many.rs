@@ -1,12 +1,14 @@
 //! Five thousand connections at once. A process of its own, for its limit of descriptors.
 #![cfg(unix)]
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
 use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use futures_util::stream::FuturesUnordered;
 use rt_net::{TcpListener, TcpStream};
-use rt_runtime::block_on;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: usize = 5_000;
@@ -14,7 +16,7 @@ const CONNECTIONS: usize = 5_000;
 #[test]
 fn five_thousand_connections_echo() {
     let connections = allow_descriptors(2 * CONNECTIONS as u64 + 100);
-    block_on(async {
+    flavor::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = async {

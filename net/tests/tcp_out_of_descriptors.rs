@@ -1,9 +1,11 @@
 //! Accepting while the process has no descriptor to spare. A process and a test of its own, for its limit of descriptors.
 #![cfg(unix)]
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
 use futures_util::StreamExt;
 use rt_net::TcpListener;
-use rt_runtime::block_on;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::{Future, poll_fn};
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn accept_pauses_until_there_are_descriptors_again() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
 

@@ -1,13 +1,16 @@
 //! Halves of a connection.
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rt_net::{TcpListener, TcpStream};
-use rt_runtime::{Interest, block_on};
+use rt_runtime::Interest;
 use std::io::{IoSlice, IoSliceMut};
 
 #[test]
 fn borrowed_halves_move_bytes_and_leave_the_stream_open() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         {
             let (mut reader, mut writer) = TcpStream::split(&mut near);
@@ -29,7 +32,7 @@ fn borrowed_halves_move_bytes_and_leave_the_stream_open() {
 
 #[test]
 fn dropped_writing_half_ends_writing() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let (mut reader, mut writer) = near.into_split();
         writer.write_all(b"last").await.unwrap();
@@ -46,7 +49,7 @@ fn dropped_writing_half_ends_writing() {
 
 #[test]
 fn dropped_reading_half_leaves_writing_open() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let (reader, mut writer) = near.into_split();
         drop(reader);
@@ -60,7 +63,7 @@ fn dropped_reading_half_leaves_writing_open() {
 
 #[test]
 fn forgotten_writing_half_does_not_end_writing() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let (reader, writer) = near.into_split();
         writer.forget();
@@ -74,7 +77,7 @@ fn forgotten_writing_half_does_not_end_writing() {
 
 #[test]
 fn closed_writing_half_ends_writing_once() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let (reader, mut writer) = near.into_split();
         writer.close().await.unwrap();
@@ -87,7 +90,7 @@ fn closed_writing_half_ends_writing_once() {
 
 #[test]
 fn reunited_stream_reads_and_writes() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let (reader, writer) = near.into_split();
         let mut near = writer.reunite(reader).unwrap();
@@ -100,7 +103,7 @@ fn reunited_stream_reads_and_writes() {
 
 #[test]
 fn halves_of_two_streams_do_not_reunite() {
-    block_on(async {
+    flavor::block_on(async {
         let ((one, _one_far), (two, _two_far)) = (pair().await, pair().await);
         let ((one_reader, _one_writer), (_two_reader, two_writer)) = (one.into_split(), two.into_split());
         let one_address = one_reader.local_addr().unwrap();
@@ -112,11 +115,11 @@ fn halves_of_two_streams_do_not_reunite() {
 
 #[test]
 fn halves_wait_in_two_threads() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let (mut reader, mut writer) = near.into_split();
         let thread = std::thread::spawn(move || {
-            block_on(async move {
+            flavor::block_on(async move {
                 let sent = vec![7; 4 << 20];
                 writer.write_all(&sent).await.unwrap();
             });
@@ -132,7 +135,7 @@ fn halves_wait_in_two_threads() {
 
 #[test]
 fn halves_by_hand() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, far) = pair().await;
         let (mut reader, writer) = near.into_split();
         writer.writable().await.unwrap();

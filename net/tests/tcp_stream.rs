@@ -1,9 +1,12 @@
 //! One connection over loopback: bytes, ends, errors, and who is woken.
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
 use futures_util::future::{join, join3};
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rt_net::{TcpListener, TcpStream};
-use rt_runtime::{Interest, Ready, block_on};
+use rt_runtime::{Interest, Ready};
 use socket2::SockRef;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 #[test]
 fn bytes_both_ways() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         for text in ["one", "two", "three"] {
             near.write_all(text.as_bytes()).await.unwrap();
@@ -29,7 +32,7 @@ fn bytes_both_ways() {
 
 #[test]
 fn more_than_the_buffers_hold() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         let sent: Vec<u8> = (0..8 << 20).map(|i: u32| (i / 1000) as u8).collect();
         let sending = async {
@@ -48,7 +51,7 @@ fn more_than_the_buffers_hold() {
 
 #[test]
 fn vectored_both_ways() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         let n = near.write_vectored(&[IoSlice::new(b"he"), IoSlice::new(b"llo")]).await.unwrap();
         assert_eq!(n, 5);
@@ -64,7 +67,7 @@ fn vectored_both_ways() {
 
 #[test]
 fn half_close_leaves_the_other_direction_open() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         near.write_all(b"question").await.unwrap();
         near.shutdown().await.unwrap();
@@ -82,7 +85,7 @@ fn half_close_leaves_the_other_direction_open() {
 
 #[test]
 fn end_is_read_again_and_again() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         drop(near);
         for _ in 0..3 {
@@ -94,7 +97,7 @@ fn end_is_read_again_and_again() {
 
 #[test]
 fn end_right_behind_the_last_bytes() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         near.try_write(b"last").unwrap();
         drop(near);
@@ -106,7 +109,7 @@ fn end_right_behind_the_last_bytes() {
 
 #[test]
 fn reset_while_reading_is_an_error() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let mut buf = [0; 8];
         let mut reading = Box::pin(far.read(&mut buf));
@@ -122,7 +125,7 @@ fn reset_while_reading_is_an_error() {
 
 #[test]
 fn reset_while_writing_is_an_error() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         fill(&far);
         let mut writing = Box::pin(far.write(b"x"));
@@ -135,7 +138,7 @@ fn reset_while_writing_is_an_error() {
 
 #[test]
 fn connection_refused() {
-    block_on(async {
+    flavor::block_on(async {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = TcpStream::connect(free).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -144,7 +147,7 @@ fn connection_refused() {
 
 #[test]
 fn second_address_answers() {
-    block_on(async {
+    flavor::block_on(async {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = [free, listener.local_addr().unwrap()];
@@ -155,7 +158,7 @@ fn second_address_answers() {
 
 #[test]
 fn connect_by_name() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = TcpListener::bind(("localhost", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let stream = TcpStream::connect(format!("localhost:{port}")).await.unwrap();
@@ -165,7 +168,7 @@ fn connect_by_name() {
 
 #[test]
 fn name_without_a_port_is_refused() {
-    block_on(async {
+    flavor::block_on(async {
         for name in ["localhost", "localhost:http", "localhost:70000", ""] {
             let error = TcpStream::connect(name).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
@@ -178,7 +181,7 @@ fn name_without_a_port_is_refused() {
 
 #[test]
 fn connect_that_is_dropped_closes_its_socket() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut connecting = Box::pin(TcpStream::connect(listener.local_addr().unwrap()));
         let _ = poll_once(connecting.as_mut()).await;
@@ -190,7 +193,7 @@ fn connect_that_is_dropped_closes_its_socket() {
 
 #[test]
 fn peek_leaves_the_bytes() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         near.write_all(b"abc").await.unwrap();
         let mut buf = [0; 2];
@@ -204,7 +207,7 @@ fn peek_leaves_the_bytes() {
 
 #[test]
 fn try_read_before_anybody_waited() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, far) = pair().await;
         let nothing = far.try_read(&mut [0; 8]).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
@@ -218,7 +221,7 @@ fn try_read_before_anybody_waited() {
 
 #[test]
 fn writable_again_when_the_peer_has_read() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         let filled = fill(&near);
         let mut writable = Box::pin(near.writable());
@@ -234,7 +237,7 @@ fn writable_again_when_the_peer_has_read() {
 
 #[test]
 fn read_and_write_pend_in_one_stream() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         let filled = fill(&near);
         let (mut reader, mut writer) = TcpStream::split(&mut near);
@@ -257,7 +260,7 @@ fn read_and_write_pend_in_one_stream() {
 
 #[test]
 fn several_waiters_are_all_told_and_a_dropped_one_takes_nothing_away() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         let mut buf = [0; 1];
         {
@@ -278,7 +281,7 @@ fn several_waiters_are_all_told_and_a_dropped_one_takes_nothing_away() {
 
 #[test]
 fn reading_future_that_is_dropped_loses_nothing() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         let mut buf = [0; 8];
         let mut reading = Box::pin(far.read(&mut buf));
@@ -291,7 +294,7 @@ fn reading_future_that_is_dropped_loses_nothing() {
 
 #[test]
 fn urgent_byte_does_not_hide_what_is_behind_it() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         assert!(poll_once(pin!(far.readable())).await.is_pending());
         near.try_write(b"ab").unwrap();
@@ -305,7 +308,7 @@ fn urgent_byte_does_not_hide_what_is_behind_it() {
 
 #[test]
 fn options() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, far) = pair().await;
         near.set_nodelay(true).unwrap();
         assert!(near.nodelay().unwrap());
@@ -322,7 +325,7 @@ fn options() {
 
 #[test]
 fn there_and_back_to_the_standard_library() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, mut far) = pair().await;
         for _ in 0..3 {
             near.write_all(b"x").await.unwrap();
@@ -340,7 +343,7 @@ fn there_and_back_to_the_standard_library() {
 #[test]
 fn duplicate_of_a_closed_stream_is_watched_anew() {
     use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, far) = pair().await;
         assert!(poll_once(pin!(far.readable())).await.is_pending());
         let duplicate = far.as_fd().try_clone_to_owned().unwrap();
@@ -363,7 +366,7 @@ fn duplicate_of_a_closed_stream_is_watched_anew() {
 
 #[test]
 fn stream_moves_to_another_thread_and_is_dropped_there() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, mut far) = pair().await;
         assert!(poll_once(pin!(near.readable())).await.is_pending());
         let dropped = std::thread::spawn(move || {
@@ -379,19 +382,19 @@ fn stream_moves_to_another_thread_and_is_dropped_there() {
 
 #[test]
 fn stream_that_waits_is_dropped_on_another_thread_after_its_runtime() {
-    let (near, far) = block_on(async {
+    let (near, far) = flavor::block_on(async {
         let (near, far) = pair().await;
         assert!(poll_once(pin!(near.readable())).await.is_pending());
         (near, far)
     });
-    let error = block_on(async { near.readable().await.unwrap_err() });
+    let error = flavor::block_on(async { near.readable().await.unwrap_err() });
     assert!(error.to_string().contains("shut down"));
     std::thread::spawn(move || drop((near, far))).join().unwrap();
 }
 
 #[test]
 fn places_are_used_again_without_mixing_up_the_streams() {
-    block_on(async {
+    flavor::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         for round in 0..200u8 {
@@ -411,7 +414,7 @@ fn places_are_used_again_without_mixing_up_the_streams() {
 
 #[test]
 fn try_io_and_async_io_take_operations_of_the_users() {
-    block_on(async {
+    flavor::block_on(async {
         let (mut near, far) = pair().await;
         near.write_all(b"abc").await.unwrap();
         let mut buf = [0; 8];
@@ -426,7 +429,7 @@ fn try_io_and_async_io_take_operations_of_the_users() {
 
 #[test]
 fn ready_tells_which() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, far) = pair().await;
         let both = Interest::READABLE | Interest::WRITABLE;
         assert_eq!(far.ready(both).await.unwrap(), Ready::WRITABLE);
@@ -439,7 +442,7 @@ fn ready_tells_which() {
 
 #[test]
 fn stream_that_is_writable_all_the_time_becomes_readable_too() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, far) = pair().await;
         let (other_near, other_far) = pair().await;
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -455,7 +458,7 @@ fn stream_that_is_writable_all_the_time_becomes_readable_too() {
 #[test]
 #[should_panic(expected = "runtime")]
 fn waiting_outside_of_a_runtime() {
-    let (near, _far) = block_on(pair());
+    let (near, _far) = flavor::block_on(pair());
     let waker = std::task::Waker::noop();
     let _ = pin!(near.readable()).poll(&mut std::task::Context::from_waker(waker));
 }

@@ -1,7 +1,10 @@
 //! `AsyncFd` and `Source` over pipes and socket pairs.
 #![cfg(unix)]
 
-use rt_runtime::{AsyncFd, Interest, Ready, Source, block_on};
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
+use rt_runtime::{AsyncFd, Interest, Ready, Source};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
@@ -24,7 +27,7 @@ fn write(to: impl AsFd, buf: &[u8]) -> io::Result<usize> {
 
 #[test]
 fn guard_that_is_not_cleared_returns_at_once() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         write(&writer, b"x").unwrap();
@@ -37,7 +40,7 @@ fn guard_that_is_not_cleared_returns_at_once() {
 
 #[test]
 fn try_io_that_would_block_waits_for_the_next_event() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         write(&writer, b"ab").unwrap();
@@ -59,7 +62,7 @@ fn try_io_that_would_block_waits_for_the_next_event() {
 
 #[test]
 fn clear_after_a_fresh_event_keeps_it() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, far) = pair();
         let far = AsyncFd::new(far).unwrap();
         (&near).write_all(b"x").unwrap();
@@ -77,7 +80,7 @@ fn clear_after_a_fresh_event_keeps_it() {
 
 #[test]
 fn end_is_seen_again_and_again() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         drop(writer);
@@ -91,7 +94,7 @@ fn end_is_seen_again_and_again() {
 
 #[test]
 fn writable_again_when_the_pipe_is_drained() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let writer = AsyncFd::with_interest(writer, Interest::WRITABLE).unwrap();
         let fill = |fd: &OwnedFd| write(fd, &[0; 4096]);
@@ -112,7 +115,7 @@ fn writable_again_when_the_pipe_is_drained() {
 
 #[test]
 fn interest_that_was_not_asked_for_is_an_error() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, _writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         let error = reader.writable().await.unwrap_err();
@@ -123,7 +126,7 @@ fn interest_that_was_not_asked_for_is_an_error() {
 
 #[test]
 fn regular_file_can_not_be_polled() {
-    block_on(async {
+    flavor::block_on(async {
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         assert!(AsyncFd::new(file).is_err());
     });
@@ -131,7 +134,7 @@ fn regular_file_can_not_be_polled() {
 
 #[test]
 fn borrowed_descriptor_is_watched_no_longer_after_drop() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         for _ in 0..3 {
             let watched = AsyncFd::with_interest(reader.as_fd(), Interest::READABLE).unwrap();
@@ -146,7 +149,7 @@ fn borrowed_descriptor_is_watched_no_longer_after_drop() {
 
 #[test]
 fn several_waiters_are_all_told_and_a_dropped_one_takes_nothing_away() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         let mut first = Box::pin(reader.readable());
@@ -164,7 +167,7 @@ fn several_waiters_are_all_told_and_a_dropped_one_takes_nothing_away() {
 
 #[test]
 fn readiness_that_is_waited_for_by_poll_and_by_futures() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         let mut future = Box::pin(reader.readable());
@@ -180,16 +183,16 @@ fn readiness_that_is_waited_for_by_poll_and_by_futures() {
 #[test]
 fn source_outlives_its_runtime() {
     let (near, far) = pair();
-    let far = block_on(async { AsyncFd::new(far).unwrap() });
+    let far = flavor::block_on(async { AsyncFd::new(far).unwrap() });
     (&near).write_all(b"x").unwrap();
-    let error = block_on(async { far.readable().await.unwrap_err() });
+    let error = flavor::block_on(async { far.readable().await.unwrap_err() });
     assert!(error.to_string().contains("shut down"));
     assert_eq!(far.into_inner().read(&mut [0; 8]).unwrap(), 1);
 }
 
 #[test]
 fn source_of_mio() {
-    block_on(async {
+    flavor::block_on(async {
         let (near, far) = mio::net::UnixStream::pair().unwrap();
         let (near, far) = (Source::new(near).unwrap(), Source::new(far).unwrap());
         let mut buf = [0; 8];
@@ -233,7 +236,7 @@ async fn turn() {
 
 #[test]
 fn last_caller_of_poll_is_woken() {
-    block_on(async {
+    flavor::block_on(async {
         let (reader, writer) = pipe();
         let reader = AsyncFd::with_interest(reader, Interest::READABLE).unwrap();
         let mut cx = Context::from_waker(Waker::noop());

@@ -1,5 +1,5 @@
 //! What several test files use; each uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use std::any::Any;
 use std::future::Future;
@@ -9,11 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake};
 
-use rt::runtime::{Builder, Runtime};
-
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
-}
+mod flavor;
+pub(crate) use flavor::*;
 
 /// Words in the order in which they were said.
 #[derive(Clone, Default)]

@@ -237,6 +237,11 @@ impl Sleep {
         }
         match self.armed {
             Armed::Here(generation) if reactor.set_waker(self.key(generation), cx.waker()) => {}
+            // Another worker has fired it, by a clock that this one has not looked at since.
+            Armed::Here(_) if reactor.now_nanos() >= self.deadline => {
+                self.armed = Armed::No;
+                return Some(Poll::Ready(()));
+            }
             _ => self.arm_on(reactor, cx),
         }
         Some(Poll::Pending)
