@@ -125,6 +125,17 @@ impl<T> Ring<T> {
         }
     }
 
+    /// The place behind the newest element. Owner only.
+    pub(crate) fn end(&self) -> usize {
+        self.tail.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether everything before the place that [`end`](Self::end) gave has been taken. Owner only.
+    #[inline]
+    pub(crate) fn has_passed(&self, end: usize) -> bool {
+        end.wrapping_sub(self.head.0.load(Ordering::Relaxed)).cast_signed() <= 0
+    }
+
     /// How many elements there is room for. Exact for the owner, but that others may make more.
     pub(crate) fn free(&self) -> usize {
         CAPACITY - self.len()

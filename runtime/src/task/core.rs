@@ -51,6 +51,8 @@ pub(crate) struct Core {
     locals: Cell<*const Home>,
     locals_id: Cell<*const HomeShared>,
     queue: Fifo<Header>,
+    /// What of the queue has its turn now, at a seat among many.
+    turn: Fifo<Header>,
     running: Cell<*const Header>,
     /// The `Shared` task that runs has woken itself.
     woke_itself: Cell<bool>,
@@ -86,6 +88,7 @@ impl Core {
             locals: Cell::new(ptr::null()),
             locals_id: Cell::new(ptr::null()),
             queue: Fifo::new(),
+            turn: Fifo::new(),
             running: Cell::new(ptr::null()),
             woke_itself: Cell::new(false),
             budget: Cell::new(UNCONSTRAINED),
@@ -141,6 +144,7 @@ impl Core {
 
     fn leave(&self, locals: &Home) {
         let queue = Fifo::new();
+        queue.append(&self.turn);
         queue.append(&self.queue);
         while let Some(cell) = queue.pop() {
             // SAFETY: alive (O2), and out of the other queue.
@@ -285,7 +289,7 @@ impl Core {
 
     /// Whether local tasks are ready.
     pub(crate) fn has_local_tasks(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || !self.turn.is_empty()
     }
 
     /// The future is gone: publishes the output and tells the joiner.
@@ -470,7 +474,7 @@ impl Core {
         // SAFETY: borrowed by `with_locals` for as long as the pointer is set.
         let locals = unsafe { self.locals.get().as_ref() };
         // If the second refuses, the first stays announced until `receive`: at worst a ring too many.
-        let asleep = self.queue.is_empty()
+        let asleep = !self.has_local_tasks()
             && self.home.shared.inbox.sleep()
             && locals.is_none_or(|locals| locals.shared.inbox.sleep());
         if asleep {
@@ -509,7 +513,7 @@ impl Core {
     fn close_home(&self, home: &Home) {
         home.closing.set(true);
         // From now on nothing is queued: neither what is in the queue now, whose SCHEDULED stays set, nor what destructors wake.
-        while self.queue.pop().is_some() {}
+        while self.turn.pop().or_else(|| self.queue.pop()).is_some() {}
         home.cells().iter().for_each(|cell| cell.owner.block_wakes());
         // Whatever has not ended is cancelled; then each cell is freed or merged, unless it is on its way to the inbox.
         let arriving = List::new();

@@ -101,6 +101,8 @@ pub(crate) struct SeatOwner {
     closing: Cell<bool>,
     /// How often in a row the slot came before the ring.
     next_in_a_row: Cell<u8>,
+    /// Local tasks wait, and have their turn when everything before this place of the ring has gone.
+    local_turn: Cell<Option<usize>>,
 }
 
 impl SeatOwner {
@@ -112,6 +114,7 @@ impl SeatOwner {
             cells: Rc::new(List::new()),
             closing: Cell::new(false),
             next_in_a_row: Cell::new(0),
+            local_turn: Cell::new(None),
         }
     }
 
@@ -207,6 +210,24 @@ impl SeatOwner {
             // SAFETY: the caller's promise.
             unsafe { self.push(cell) };
         }
+    }
+
+    /// Local tasks are ready: whether it is their turn, because what was ready when this was asked first has gone.
+    #[inline]
+    pub(super) fn is_local_turn_now(&self) -> bool {
+        let ring = &self.seat().ring;
+        match self.local_turn.get() {
+            Some(end) => ring.has_passed(end),
+            None => {
+                self.local_turn.set(Some(ring.end()));
+                false
+            }
+        }
+    }
+
+    /// The local tasks have their turn.
+    pub(super) fn begin_local_turn(&self) {
+        self.local_turn.set(None);
     }
 
     /// Takes the task that is to run now.

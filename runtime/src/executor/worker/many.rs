@@ -27,8 +27,6 @@ pub(super) struct Among {
     /// Tasks that run before the injection queue is looked at, if there are so many.
     injection_interval: u32,
     until_injection: Cell<u32>,
-    /// Local tasks come before the others, this time.
-    local_first: Cell<bool>,
 }
 
 /// How often a worker looks where else than into its own queue.
@@ -57,7 +55,6 @@ impl Worker {
             watch: RefCell::new(watch),
             injection_interval: intervals.injection,
             until_injection: Cell::new(intervals.injection),
-            local_first: Cell::new(false),
         };
         Self::with(core, reactor, shared, intervals.event, intervals.stall, Some(among))
     }
@@ -122,6 +119,7 @@ impl Worker {
         let among = self.among();
         let mut until_turn = self.until_turn.get();
         self.core.receive();
+        self.core.take_injected();
         if starts_resting && !self.rest(sitter) {
             return None;
         }
@@ -154,8 +152,7 @@ impl Worker {
         }
     }
 
-    /// Runs the task that comes next: local ones and the others take turns, and what other threads have injected has its turn in
-    /// between.
+    /// Runs the task that comes next; what other threads have injected joins the queue once in a while.
     #[inline]
     fn run_next(&self) -> bool {
         let among = self.among();
@@ -166,15 +163,7 @@ impl Worker {
             self.core.take_injected();
         }
         self.core.seat().begin_poll();
-        let local_first = among.local_first.get();
-        among.local_first.set(!local_first);
-        self.watched(None, || {
-            if local_first {
-                self.core.run_one() || self.core.run_shared()
-            } else {
-                self.core.run_shared() || self.core.run_one()
-            }
-        })
+        self.watched(None, || self.core.run_among())
     }
 
     /// Nothing is left to do here: waits. `false` if the seat is to be left.

@@ -46,11 +46,33 @@ impl Core {
         itself
     }
 
-    /// Runs the `Shared` task that comes next; `false` if there is none.
+    /// Runs the task that comes next; `false` if there is none.
+    ///
+    /// `Local` and `Shared` tasks have queues of their own. So that neither kind waits for more than what was ready before it, the
+    /// local ones that are ready have their turn together, after the `Shared` ones that were ready with them.
     #[inline]
-    pub(crate) fn run_shared(&self) -> bool {
-        let Some(cell) = self.seat().pop() else { return false };
-        self.run_shared_task(cell);
+    pub(crate) fn run_among(&self) -> bool {
+        let seat = self.seat();
+        if self.has_local_tasks() && (!self.turn.is_empty() || seat.is_local_turn_now()) {
+            return self.run_local();
+        }
+        match seat.pop() {
+            Some(cell) => {
+                self.run_shared_task(cell);
+                true
+            }
+            None => self.run_local(),
+        }
+    }
+
+    #[cold]
+    fn run_local(&self) -> bool {
+        if self.turn.is_empty() {
+            self.turn.append(&self.queue);
+            self.seat().begin_local_turn();
+        }
+        let Some(cell) = self.turn.pop() else { return false };
+        self.run(cell);
         true
     }
 
