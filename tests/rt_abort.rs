@@ -13,7 +13,7 @@ use std::thread;
 use futures_channel::oneshot;
 
 use rt::task::{AbortHandle, JoinHandle, yield_now};
-use support::{Trace, Wakes, on_drop, panic_of, pending_with, runtime};
+use support::{Trace, Wakes, on_drop, one_thread, panic_of, pending_with, runtime};
 
 async fn is_cancelled<T>(task: JoinHandle<T>) -> bool {
     task.await.err().is_some_and(|error| error.is_cancelled())
@@ -101,7 +101,7 @@ fn by_itself_in_the_poll_in_which_it_ends() {
 
 #[test]
 fn after_its_end() {
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let task = rt::spawn(async { 1 });
         yield_now().await;
         task.abort();
@@ -112,7 +112,7 @@ fn after_its_end() {
 
 #[test]
 fn after_its_panic() {
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let task = rt::spawn(async { panic!("on purpose") });
         yield_now().await;
         task.abort();
@@ -257,7 +257,7 @@ fn from_another_thread_while_it_runs() {
 #[test]
 fn from_another_thread_while_nobody_drives() {
     let trace = Trace::default();
-    let runtime = runtime();
+    let runtime = one_thread();
     let task = runtime.spawn(pending_with(trace.on_drop("future")));
     runtime.block_on(yield_now());
     let switch = task.abort_handle();
@@ -469,7 +469,7 @@ fn into_panic_of_an_aborted_task() {
 #[test]
 fn output_of_a_task_that_ended_first_is_dropped_once() {
     let trace = Trace::default();
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let task = rt::spawn(ready(trace.on_drop("output")));
         let switch = task.abort_handle();
         yield_now().await;

@@ -19,7 +19,7 @@ use futures_channel::oneshot;
 use rt::net::TcpListener;
 use rt::runtime::Handle;
 use rt::task::yield_now;
-use support::{Holding, Trace, on_drop, panic_of, runtime};
+use support::{Holding, Trace, on_drop, one_thread, panic_of, runtime};
 
 #[test]
 fn output_is_handed_back() {
@@ -40,7 +40,7 @@ fn future_borrows_from_its_caller_and_is_not_send() {
 
 #[test]
 fn future_is_polled_before_any_task() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let trace = Trace::default();
     let from_task = trace.clone();
     runtime.spawn(async move { from_task.say("task") });
@@ -54,7 +54,7 @@ fn future_is_polled_before_any_task() {
 
 #[test]
 fn future_that_is_ready_at_once_runs_no_task() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let trace = Trace::default();
     let from_task = trace.clone();
     runtime.spawn(async move { from_task.say("task") });
@@ -194,7 +194,7 @@ fn many_short_calls_starve_neither_events_nor_deadlines_nor_other_threads() {
 
 #[test]
 fn future_is_dropped_within_the_runtime() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let (sender, receiver) = mpsc::channel();
     let held = on_drop(move || drop(rt::spawn(async move { sender.send("spawned").unwrap() })));
     runtime.block_on(Holding(held));
@@ -213,7 +213,7 @@ fn future_is_no_task() {
 
 #[test]
 fn current_is_the_runtime_that_is_driven() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let (sender, receiver) = mpsc::channel();
     runtime.block_on(async {
         Handle::current().spawn(async move { sender.send(Handle::try_current().is_ok()).unwrap() });
@@ -233,10 +233,10 @@ fn free_function_makes_a_runtime_of_its_own() {
 
 #[test]
 fn free_function_where_a_runtime_was_entered() {
-    let runtime = runtime();
+    let runtime = one_thread();
     let task = {
         let _entered = runtime.enter();
-        support::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(async { 5 }))))
+        rt::block_on(std::future::poll_fn(|_| std::task::Poll::Ready(rt::spawn(async { 5 }))))
     };
     assert!(!task.is_finished(), "its runtime is there and was not driven");
     assert_eq!(runtime.block_on(task).unwrap(), 5);

@@ -43,7 +43,7 @@ fn beside_hogs<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn tasks_take_turns() {
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let turns: [_; 4] = std::array::from_fn(|_| Arc::new(AtomicU32::new(0)));
         let mut set = JoinSet::new();
         for turn in &turns {
@@ -263,7 +263,11 @@ fn with_the_longest_interval_between_two_looks_at_events() {
 #[test]
 fn events_are_looked_at_after_each_interval_of_tasks() {
     for interval in [1, 7, 61] {
-        let runtime = support::builder().event_interval(interval).build().unwrap();
+        let runtime = rt::runtime::Builder::new_current_thread()
+            .event_interval(interval)
+            .global_queue_interval(interval)
+            .build()
+            .unwrap();
         let turns = Rc::new(Cell::new(0_u32));
         runtime.block_on(async {
             let count = Rc::clone(&turns);

@@ -83,8 +83,8 @@ fn made_and_dropped_within_a_task() {
 
 #[test]
 fn entered_within_a_task() {
-    let other = runtime();
-    support::block_on(async {
+    let other = support::one_thread();
+    support::one_thread().block_on(async {
         let here = rt::spawn(async { "here" });
         let there = {
             let _entered = other.enter();
@@ -99,7 +99,7 @@ fn entered_within_a_task() {
 
 #[test]
 fn driven_where_another_was_entered() {
-    let (outer, inner) = (runtime(), runtime());
+    let (outer, inner) = (support::one_thread(), support::one_thread());
     let _entered = outer.enter();
     let task = inner.block_on(async { rt::spawn(async { 1 }) });
     assert_eq!(inner.block_on(task).unwrap(), 1, "within, it is the one that is driven");
@@ -196,7 +196,7 @@ fn driven_in_turns_on_one_thread() {
 
 #[test]
 fn moved_between_threads() {
-    let mut runtime = runtime();
+    let mut runtime = support::one_thread();
     let (sender, receiver) = mpsc::channel();
     let task = runtime.spawn(async move {
         loop {

@@ -180,7 +180,7 @@ fn in_the_poll_and_in_the_drop() {
 
 #[test]
 fn in_the_drop_of_an_output_that_nobody_took() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     runtime.block_on(async {
         drop(rt::spawn(ready(panics_on_drop())));
         yield_now().await;

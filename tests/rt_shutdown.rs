@@ -30,7 +30,7 @@ fn nothing_was_ever_spawned() {
 
 #[test]
 fn tasks_in_every_state() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let trace = Trace::default();
     let ended = runtime.spawn(ready(1));
     let ended_detached = runtime.spawn(ready(())).abort_handle();
@@ -189,7 +189,7 @@ fn destructor_spawns_what_spawns_in_its_destructor() {
 
 #[test]
 fn destructor_wakes_its_own_task() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let trace = Trace::default();
     let said = trace.clone();
     runtime.spawn(async move {

@@ -25,7 +25,7 @@ const NO_RUNTIME: &str = "there is no rt runtime on this thread: call this from 
 #[test]
 fn tasks_run_in_the_order_of_their_spawns() {
     let trace = Trace::default();
-    support::block_on(async {
+    support::one_thread().block_on(async {
         for n in 0..5 {
             let trace = trace.clone();
             rt::spawn(async move {
@@ -44,7 +44,7 @@ fn tasks_run_in_the_order_of_their_spawns() {
 
 #[test]
 fn tasks_run_in_the_order_in_which_they_are_woken() {
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let order = Arc::new(Mutex::new(Vec::new()));
         let (senders, tasks): (Vec<_>, Vec<_>) = (0..6)
             .map(|n| {
@@ -69,7 +69,7 @@ fn tasks_run_in_the_order_in_which_they_are_woken() {
 
 #[test]
 fn spawned_before_anybody_drives_comes_before_what_the_future_spawns() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let trace = Trace::default();
     let (first, second) = (trace.clone(), trace.clone());
     runtime.spawn(async move { first.say("before block_on") });
@@ -81,7 +81,7 @@ fn spawned_before_anybody_drives_comes_before_what_the_future_spawns() {
 
 #[test]
 fn from_a_plain_thread_in_order() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let handle = runtime.handle().clone();
     let order = Arc::new(Mutex::new(Vec::new()));
     let pushed = Arc::clone(&order);
@@ -228,7 +228,7 @@ fn dropped_handle_detaches() {
 #[test]
 fn output_of_a_detached_task_is_dropped_with_its_end() {
     let trace = Trace::default();
-    support::block_on(async {
+    support::one_thread().block_on(async {
         drop(rt::spawn(ready(trace.on_drop("output"))));
         assert!(trace.take().is_empty());
         yield_now().await;
@@ -239,7 +239,7 @@ fn output_of_a_detached_task_is_dropped_with_its_end() {
 #[test]
 fn output_waits_in_the_handle() {
     let trace = Trace::default();
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let task = rt::spawn(ready(trace.on_drop("output")));
         yield_now().await;
         assert!(task.is_finished());
@@ -267,7 +267,7 @@ fn future_is_dropped_before_the_joiner_hears() {
 
 #[test]
 fn last_poller_of_a_handle_is_woken_and_no_other() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let mut task = runtime.spawn(async { 1 });
     let wakes: [_; 2] = std::array::from_fn(|_| Arc::new(Wakes::default()));
     for counter in &wakes {
@@ -281,7 +281,7 @@ fn last_poller_of_a_handle_is_woken_and_no_other() {
 
 #[test]
 fn last_poller_within_the_runtime_is_woken_and_no_other() {
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let mut task = rt::spawn(async { 1 });
         let wakes: [_; 2] = std::array::from_fn(|_| Arc::new(Wakes::default()));
         for counter in &wakes {
@@ -419,7 +419,7 @@ fn id_as_text_is_a_number() {
 
 #[test]
 fn handle_as_text() {
-    support::block_on(async {
+    support::one_thread().block_on(async {
         let task = rt::spawn(async {});
         let id = task.id();
         assert_eq!(format!("{task:?}"), format!("JoinHandle {{ id: {id:?}, finished: false }}"));

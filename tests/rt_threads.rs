@@ -16,7 +16,7 @@ use futures_channel::oneshot;
 use rt::runtime::Runtime;
 use rt::task::yield_now;
 use rt::time::sleep;
-use support::{Trace, panic_of, runtime};
+use support::{Trace, one_thread, panic_of, runtime};
 
 /// Runs `f` on a thread of the scope that drives `runtime` for sure, since its task has run there.
 fn driving(runtime: &Runtime, until: impl Future) {
@@ -44,7 +44,7 @@ async fn tell_when_pending<F: Future>(future: F, polled: mpsc::Sender<ThreadId>)
 
 #[test]
 fn second_thread_polls_only_its_own_future() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let (stop, stopped) = oneshot::channel::<()>();
     let (driven, is_driven) = mpsc::channel();
     thread::scope(|scope| {
@@ -68,7 +68,7 @@ fn second_thread_polls_only_its_own_future() {
 #[test]
 fn second_thread_takes_over_when_the_first_leaves() {
     for _ in 0..100 {
-        let runtime = runtime();
+        let runtime = one_thread();
         let (driven, is_driven) = mpsc::channel();
         let (waits, is_waiting) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -171,7 +171,7 @@ fn each_of_many_threads_gets_its_output() {
 
 #[test]
 fn tasks_run_on_one_thread_at_a_time() {
-    let runtime = runtime();
+    let runtime = one_thread();
     let barrier = Barrier::new(4);
     let inside = Arc::new(AtomicUsize::new(0));
     thread::scope(|scope| {

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use rt::task::{JoinHandle, yield_now};
-use support::{on_drop, runtime};
+use support::{on_drop, one_thread, runtime};
 
 /// A task that hands out a waker at every poll and counts the polls.
 fn handing_out() -> (impl Future<Output = ()> + Send, mpsc::Receiver<Waker>, Arc<AtomicUsize>) {
@@ -46,7 +46,7 @@ fn many_wakes_are_one_poll() {
 
 #[test]
 fn many_remote_wakes_are_one_poll() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let (future, given, polls) = handing_out();
     runtime.spawn(future);
     runtime.block_on(yield_now());
@@ -133,7 +133,7 @@ fn after_the_task_has_ended() {
 
 #[test]
 fn after_the_runtime_is_gone() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let (future, given, polls) = handing_out();
     let task = runtime.spawn(future);
     runtime.block_on(yield_now());
@@ -172,7 +172,7 @@ fn of_block_on_after_the_runtime_is_gone() {
 
 #[test]
 fn used_in_another_runtime() {
-    let (a, b) = (runtime(), runtime());
+    let (a, b) = (one_thread(), one_thread());
     let (future, given, polls) = handing_out();
     a.spawn(future);
     a.block_on(yield_now());

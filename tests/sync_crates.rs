@@ -137,7 +137,7 @@ mod tokio_sync {
 
     #[test]
     fn watch_shows_the_last_value() {
-        flavor::block_on(async {
+        flavor::one_thread().block_on(async {
             let (sender, mut receiver) = watch::channel(0);
             let seen = rt::spawn(async move {
                 let mut last = *receiver.borrow();
@@ -156,7 +156,7 @@ mod tokio_sync {
 
     #[test]
     fn notify_one_and_all() {
-        flavor::block_on(async {
+        flavor::one_thread().block_on(async {
             let notify = Arc::new(Notify::new());
             notify.notify_one(); // is kept
             notify.notified().await;
@@ -297,7 +297,7 @@ mod async_channels {
 
     #[test]
     fn bounded_makes_the_sender_wait() {
-        flavor::block_on(async {
+        flavor::one_thread().block_on(async {
             let (sender, receiver) = async_channel::bounded(2);
             let sent = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&sent);

@@ -71,7 +71,7 @@ fn joined_in_the_order_in_which_they_end() {
 
 #[test]
 fn order_holds_if_all_end_before_the_first_join() {
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let mut set: JoinSet<usize> = (0..5).map(ready).collect();
         yield_now().await;
         assert_eq!(set.len(), 5, "what has ended is in the set until it is joined");
@@ -101,7 +101,7 @@ fn spawned_between_joins() {
 
 #[test]
 fn ids_are_those_of_the_tasks() {
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let mut set = JoinSet::new();
         let switch = set.spawn(async { rt::task::id() });
         let (id, seen): (Id, Id) = set.join_next_with_id().await.unwrap().unwrap();
@@ -148,7 +148,7 @@ fn abort_of_one() {
 
 #[test]
 fn abort_all_leaves_what_has_ended() {
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async { 1 });
         yield_now().await;
@@ -178,7 +178,7 @@ fn spawned_after_abort_all() {
 #[test]
 fn drop_aborts_all() {
     let drops = Arc::new(AtomicUsize::new(0));
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let mut set = JoinSet::new();
         for _ in 0..10 {
             let guard = CountDrops(Arc::clone(&drops));
@@ -198,7 +198,7 @@ fn drop_aborts_all() {
 #[test]
 fn drop_drops_outputs_that_nobody_took() {
     let drops = Arc::new(AtomicUsize::new(0));
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let mut set = JoinSet::new();
         for _ in 0..10 {
             set.spawn(ready(CountDrops(Arc::clone(&drops))));
@@ -211,7 +211,7 @@ fn drop_drops_outputs_that_nobody_took() {
 
 #[test]
 fn detach_all_lets_them_go_on() {
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let (sender, receiver) = mpsc::channel();
         let mut set = JoinSet::new();
         for n in 0..3 {
@@ -273,7 +273,7 @@ fn join_all_in_the_order_in_which_they_end() {
 fn join_all_hands_a_panic_on_and_aborts_the_others() {
     let drops = Arc::new(AtomicUsize::new(0));
     let guard = CountDrops(Arc::clone(&drops));
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let payload = {
             let mut set = JoinSet::new();
             set.spawn(async move {
@@ -329,7 +329,7 @@ fn join_next_dropped_loses_nothing() {
 
 #[test]
 fn last_poller_is_woken_and_no_other() {
-    let runtime = flavor::builder().build().unwrap();
+    let runtime = flavor::one_thread();
     let mut set = JoinSet::new();
     set.spawn_on(async { 1 }, runtime.handle());
     let wakes: [_; 2] = std::array::from_fn(|_| Arc::new(CountWakes(AtomicUsize::new(0))));
@@ -474,7 +474,7 @@ fn spawned_on_a_runtime_that_is_gone() {
 
 #[test]
 fn runtime_dropped_before_its_set() {
-    let runtime = flavor::builder().build().unwrap();
+    let runtime = flavor::one_thread();
     let mut set = JoinSet::new();
     set.spawn_on(async { 1 }, runtime.handle());
     runtime.block_on(yield_now());
@@ -511,7 +511,7 @@ fn spawn_outside_of_a_runtime() {
 
 #[test]
 fn many_tasks_end_in_one_turn() {
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let mut set: JoinSet<usize> = (0..100_000).map(ready).collect();
         assert_eq!(set.len(), 100_000);
         let mut next = 0;

@@ -34,3 +34,8 @@ pub(crate) fn runtime() -> Runtime {
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     runtime().block_on(future)
 }
+
+/// A runtime of the current-thread flavor, for what is so only where everything runs on one thread.
+pub(crate) fn one_thread() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
