@@ -55,7 +55,7 @@
 #[cfg(feature = "macros")]
 pub use rt_macros::{main, test};
 pub use rt_runtime::runtime;
-pub use rt_runtime::{block_on, spawn, spawn_blocking, spawn_local};
+pub use rt_runtime::{block_on, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use rt_runtime::{join, select, task_local, try_join};
 
 #[doc(no_inline)]
@@ -80,7 +80,8 @@ pub mod task {
 
     pub use rt_runtime::{
         AbortHandle, AccessError, Id, JoinError, JoinHandle, JoinSet, LocalKey, TaskLocalFuture, Unconstrained,
-        block_in_place, consume_budget, id, spawn_blocking, spawn_local, try_id, unconstrained, yield_now,
+        block_in_place, consume_budget, id, spawn_blocking, spawn_local, spawn_pinned, try_id, unconstrained,
+        yield_now,
     };
 }
 

@@ -372,6 +372,7 @@ fn destructor_uses_the_runtime_while_its_thread_exits() {
         runtime.block_on(yield_now());
         words.extend(trace.take());
     }
+    words.sort();
     assert_eq!(words, ["dropped", "spawned"]);
 }
 

@@ -381,7 +381,7 @@ fn in_the_wake_or_drop_of_a_joiners_waker() {
 #[test]
 fn in_the_wake_or_drop_of_a_remote_joiners_waker() {
     for fault in [WAKE, DROP] {
-        let runtime = runtime();
+        let runtime = support::one_thread();
         let faults = Arc::new(AtomicU8::new(0));
         let mut task = runtime.spawn(async { 1 });
         let survivor = runtime.spawn(async { 2 });
@@ -422,7 +422,7 @@ fn in_the_clone_of_a_joiners_waker() {
     #[allow(unsafe_code)]
     // SAFETY: the functions ignore the data and are thread-safe.
     let waker = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) };
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let mut remote = runtime.spawn(async { 2 });
     assert_eq!(
         panic_of(|| Pin::new(&mut remote).poll(&mut Context::from_waker(&waker)).is_pending()),

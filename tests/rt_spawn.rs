@@ -356,17 +356,18 @@ fn destructor_spawns() {
 
 #[test]
 fn onto_another_runtime_from_a_task() {
-    let other = runtime();
+    let other = support::one_thread();
     let handle = other.handle().clone();
-    let task = support::block_on(async move { rt::spawn(async move { handle.spawn(async { 8 }) }).await.unwrap() });
+    let task = support::one_thread()
+        .block_on(async move { rt::spawn(async move { handle.spawn(async { 8 }) }).await.unwrap() });
     assert!(!task.is_finished());
     assert_eq!(other.block_on(task).unwrap(), 8);
 }
 
 #[test]
 fn where_another_runtime_was_entered() {
-    let other = runtime();
-    let task = support::block_on(async {
+    let other = support::one_thread();
+    let task = support::one_thread().block_on(async {
         let _entered = other.enter();
         rt::spawn(async { 9 })
     });

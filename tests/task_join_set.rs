@@ -564,7 +564,7 @@ fn debug_says_how_many() {
 
 #[test]
 fn sets_side_by_side() {
-    flavor::block_on(async {
+    flavor::one_thread().block_on(async {
         let sets = (0..10).map(|n| (0..10).map(|m| ready(n * 10 + m)).collect::<JoinSet<usize>>());
         let outputs = join_all(sets.map(JoinSet::join_all)).await.concat();
         assert!(outputs.into_iter().eq(0..100));

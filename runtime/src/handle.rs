@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,12 +11,14 @@ use crate::context;
 use crate::executor::blocking::{BlockingPool, Hold};
 use crate::executor::crew::Crew;
 use crate::executor::park;
+use crate::executor::pinned::Pinned;
 use crate::executor::worker::Worker;
 use crate::panics::quietly;
 use crate::reactor;
 use crate::reactor::clock::Clock;
 use crate::runtime::{Stall, Stalls};
-use crate::task::{Bell, HomeShared, Id, JoinHandle, Meta, Unborn, spawn_remote};
+use crate::spawn::spawn_local_at;
+use crate::task::{Bell, HomeShared, Id, JoinFailure, JoinHandle, Meta, Unborn, spawn_remote};
 
 /// What all handles of one runtime share.
 pub(crate) struct Shared {
@@ -194,6 +196,43 @@ impl Handle {
         handle.spawn_remote(future, spawned_at)
     }
 
+    /// Has `f` make a task on the thread of a certain worker. See [`spawn_pinned`](crate::spawn_pinned).
+    ///
+    /// # Errors
+    ///
+    /// [`NoSuchWorker`] if the runtime has fewer workers.
+    #[track_caller]
+    pub fn spawn_pinned<F, Fut>(&self, worker: usize, f: F) -> Result<JoinHandle<Fut::Output>, NoSuchWorker>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future + 'static,
+        Fut::Output: Send + 'static,
+    {
+        let workers = self.workers();
+        if worker >= workers {
+            return Err(NoSuchWorker { worker, workers });
+        }
+        let spawned_at = Location::caller();
+        let (pinned, start) = Pinned::new(Id::next().as_u64());
+        let begin = move || match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(future) => start.started(spawn_local_at(future, spawned_at)),
+            Err(payload) => start.failed(JoinFailure::Panicked(payload)),
+        };
+        match &self.shared.tasks {
+            Tasks::Here(..) => drop(self.spawn(async move { begin() })),
+            Tasks::Among(crew) => crew.send(worker, Box::new(begin)),
+        }
+        Ok(JoinHandle::blocking(pinned))
+    }
+
+    /// How many workers the runtime has: 1 on the current-thread flavor.
+    fn workers(&self) -> usize {
+        match &self.shared.tasks {
+            Tasks::Here(..) => 1,
+            Tasks::Among(crew) => crew.stations.len(),
+        }
+    }
+
     /// Runs `f`, which may block, on a thread of this runtime's pool. See [`spawn_blocking`](crate::spawn_blocking).
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
@@ -281,6 +320,28 @@ impl Drop for EnterGuard<'_> {
         }
     }
 }
+
+/// A runtime has fewer workers; from [`spawn_pinned`](crate::spawn_pinned).
+///
+/// ```
+/// # rt::block_on(async {
+/// let error = rt::spawn_pinned(7, || async {}).unwrap_err();
+/// assert_eq!(error.to_string(), "there is no worker 7: this runtime has 1, and they are counted from 0");
+/// # });
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoSuchWorker {
+    worker: usize,
+    workers: usize,
+}
+
+impl fmt::Display for NoSuchWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no worker {}: this runtime has {}, and they are counted from 0", self.worker, self.workers)
+    }
+}
+
+impl std::error::Error for NoSuchWorker {}
 
 /// This thread is in no runtime; from [`Handle::try_current`].
 ///

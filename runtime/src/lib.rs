@@ -35,6 +35,6 @@ pub use join_set::JoinSet;
 pub use macros::__private;
 pub use reactor::ready::{Interest, Ready};
 pub use source::Source;
-pub use spawn::{block_in_place, block_on, id, spawn, spawn_blocking, spawn_local, try_id, yield_now};
+pub use spawn::{block_in_place, block_on, id, spawn, spawn_blocking, spawn_local, spawn_pinned, try_id, yield_now};
 pub use task::{AbortHandle, Id, JoinError, JoinHandle};
 pub use task_local::{AccessError, LocalKey, TaskLocalFuture};

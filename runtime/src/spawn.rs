@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::context;
 use crate::executor::worker::Worker;
-use crate::handle::Handle;
+use crate::handle::{Handle, NoSuchWorker};
 use crate::runtime::Builder;
 use crate::task::{Core, Id, JoinHandle, Unborn};
 
@@ -87,7 +87,16 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let spawned_at = Location::caller();
+    spawn_local_at(future, Location::caller())
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn spawn_local_at<F>(future: F, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
     context::with_worker(|worker| {
         let future = Unborn::new(future, worker.map(Worker::pool));
         worker.and_then(|worker| worker.spawn_local(future, spawned_at))
@@ -96,6 +105,46 @@ where
         "rt::spawn_local needs a thread that drives a runtime: call it from a task, or within `Runtime::block_on`, \
          `rt::block_on` or `#[rt::main]`",
     )
+}
+
+/// Has `f` make a task on the thread of a certain worker, where the task stays: its future need not be `Send`.
+///
+/// For what has to be on one thread, or spread over all by hand: a listener per worker, a cache per worker. Workers are counted from
+/// 0; the current-thread flavor has one. On the multi-thread flavor worker 0 is the place of who calls
+/// [`Runtime::block_on`](crate::runtime::Runtime::block_on): what is pinned there stays with the thread that sits there when the task
+/// is made, and waits while that drives nothing. If nobody sits at a place, a thread is started.
+///
+/// Aborting the task before `f` was called has no effect until it is. While the runtime shuts down, the task is cancelled at once.
+///
+/// Counterpart: tokio-util's `LocalPoolHandle::spawn_pinned_by_idx`.
+///
+/// # Errors
+///
+/// [`NoSuchWorker`](crate::runtime::NoSuchWorker) if the runtime has fewer workers.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// # rt::block_on(async {
+/// let task = rt::spawn_pinned(0, || {
+///     let local = Rc::new(20);
+///     async move { *local + 22 }
+/// });
+/// assert_eq!(task.unwrap().await.unwrap(), 42);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_pinned<F, Fut>(worker: usize, f: F) -> Result<JoinHandle<Fut::Output>, NoSuchWorker>
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Send + 'static,
+{
+    Handle::current().spawn_pinned(worker, f)
 }
 
 /// Runs `f`, which may block, on a thread that is kept for such calls, so that it does not hold up the tasks of this one.

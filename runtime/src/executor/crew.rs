@@ -35,6 +35,7 @@ pub(crate) struct Crew {
     threads: Threads,
     runtime: OnceLock<Weak<Shared>>,
     calls: Box<[Calls]>,
+    mail: Box<[Mail]>,
     places: Mutex<Places>,
     /// Rung when everything is given up.
     gone: Condvar,
@@ -58,6 +59,15 @@ struct Calls {
     lenders: AtomicUsize,
 }
 
+/// What is to be called on the thread that sits at a seat.
+#[derive(Default)]
+struct Mail {
+    waiting: AtomicBool,
+    letters: Mutex<Vec<Letter>>,
+}
+
+type Letter = Box<dyn FnOnce() + Send>;
+
 struct Places {
     seats: Vec<Place>,
     /// How many have lent their worker and are not back.
@@ -73,6 +83,8 @@ struct Place {
     waiting: Vec<Arc<Parker>>,
     /// A thread was started and has not come yet.
     coming: bool,
+    /// Who sits here, if it is a thread that was started for it.
+    thread_sits: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,6 +119,7 @@ impl Crew {
             threads,
             runtime: OnceLock::new(),
             calls: stations.iter().map(|_| Calls::default()).collect(),
+            mail: stations.iter().map(|_| Mail::default()).collect(),
             places: Mutex::new(Places { seats, lent: 0, end: End::NotYet }),
             gone: Condvar::new(),
             closing: AtomicBool::new(false),
@@ -162,6 +175,11 @@ impl Crew {
         None
     }
 
+    /// Whether the first seat is taken by a thread that gives way to callers.
+    pub(crate) fn gives_front_way(&self) -> bool {
+        self.places.lock().seats[FRONT].thread_sits
+    }
+
     /// A caller of `block_on` waits for the first seat; until what this gives is dropped, threads give way to it.
     pub(crate) fn call_for_front(self: &Arc<Self>, parker: Arc<Parker>) -> Caller {
         self.calls[FRONT].callers.fetch_add(1, Ordering::Relaxed);
@@ -175,6 +193,7 @@ impl Crew {
             let mut places = self.places.lock();
             let place = &mut places.seats[seat];
             place.post = Some(post);
+            place.thread_sits = false;
             std::mem::take(&mut place.waiting)
         };
         waiting.iter().for_each(|parker| parker.unpark());
@@ -187,7 +206,7 @@ impl Crew {
 
     /// Starts a thread at a seat that nobody sits at, if anything there needs one.
     fn staff_if_needed(self: &Arc<Self>, seat: usize) {
-        if self.scheduler.seats()[seat].has_tasks() || self.stations[seat].has_work() {
+        if self.scheduler.seats()[seat].has_tasks() || self.stations[seat].has_work() || self.has_mail(seat) {
             self.staff(seat);
         }
         if self.scheduler.has_injected_before_now() {
@@ -229,6 +248,7 @@ impl Crew {
             let mut places = self.places.lock();
             let place = &mut places.seats[seat];
             place.coming = false;
+            place.thread_sits = place.post.is_some();
             // While it closes, who closes has it.
             if self.is_closing() { None } else { place.post.take() }
         };
@@ -247,6 +267,46 @@ impl Crew {
 
     fn runtime(&self) -> Option<Arc<Shared>> {
         self.runtime.get().and_then(Weak::upgrade)
+    }
+
+    // --- mail ---
+
+    /// Has `letter` called on the thread that sits at `seat`; one is started if nobody does. It is dropped if the runtime closes
+    /// before.
+    pub(crate) fn send(self: &Arc<Self>, seat: usize, letter: Letter) {
+        self.mail[seat].letters.lock().push(letter);
+        // Release pairs with the Acquire in `deliver`; the ring, which comes later, is what makes the worker look.
+        self.mail[seat].waiting.store(true, Ordering::Release);
+        if self.is_closing() {
+            return self.burn(seat);
+        }
+        self.stations[seat].handle().wake();
+        self.staff(seat);
+    }
+
+    /// Whether there is mail for who sits at `seat`.
+    #[inline]
+    pub(crate) fn has_mail(&self, seat: usize) -> bool {
+        self.mail[seat].waiting.load(Ordering::Acquire)
+    }
+
+    /// Calls what was sent to who sits at `seat`.
+    #[cold]
+    pub(crate) fn deliver(&self, seat: usize) {
+        for letter in self.take_mail(seat) {
+            quietly(letter);
+        }
+    }
+
+    fn burn(&self, seat: usize) {
+        let letters = self.take_mail(seat);
+        quietly(|| drop(letters));
+    }
+
+    fn take_mail(&self, seat: usize) -> Vec<Letter> {
+        let mut letters = self.mail[seat].letters.lock();
+        self.mail[seat].waiting.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *letters)
     }
 
     // --- lending ---
@@ -286,6 +346,7 @@ impl Crew {
         self.closing.store(true, Ordering::SeqCst);
         for (seat, station) in self.stations.iter().enumerate() {
             station.handle().wake();
+            self.burn(seat);
             let post = self.places.lock().seats[seat].post.take();
             if let Some(post) = post {
                 post.end_tasks();

@@ -5,6 +5,7 @@ pub(crate) mod crew;
 pub(crate) mod idle;
 pub(crate) mod locals;
 pub(crate) mod park;
+pub(crate) mod pinned;
 pub(crate) mod post;
 pub(crate) mod slot;
 pub(crate) mod watch;

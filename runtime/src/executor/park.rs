@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use crate::primitives::{Condvar, Mutex};
 
@@ -19,6 +20,20 @@ impl Parker {
         let mut unparked = self.unparked.lock();
         while !*unparked {
             unparked = self.changed.wait(unparked);
+        }
+        *unparked = false;
+    }
+
+    /// The same, but no longer than `timeout`.
+    pub(crate) fn park_timeout(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let mut unparked = self.unparked.lock();
+        while !*unparked {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            (unparked, _) = self.changed.wait_timeout(unparked, left);
         }
         *unparked = false;
     }

@@ -4,12 +4,17 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Handle, Patience, Within};
 use crate::context;
 use crate::executor::crew::{Crew, FRONT, Seated};
 use crate::executor::locals;
 use crate::executor::park::{self, Parker};
+
+/// How long a thread that gives way may take, before the future is polled without a worker. It may be in a poll that waits for the
+/// future to do something.
+const TIME_TO_LEAVE: Duration = Duration::from_millis(5);
 
 pub(super) struct ManyThreads {
     crew: Arc<Crew>,
@@ -53,6 +58,13 @@ impl ManyThreads {
             return Ok(seated(post));
         }
         let _call = self.crew.call_for_front(Arc::clone(parker));
+        if self.crew.gives_front_way() {
+            // Almost always it leaves at once, and the future can do from the beginning what needs a worker, such as `spawn_local`.
+            parker.park_timeout(TIME_TO_LEAVE);
+            if let Some(post) = self.crew.take_front_or_wait(parker) {
+                return Ok(seated(post));
+            }
+        }
         let entered = handle.enter();
         let future = Inside(future);
         match park::block_on_unless(Pin::new(&mut *future.0), parker, || self.crew.take_front_or_wait(parker)) {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use self::builder::Builder;
 pub use self::stall::Stall;
 pub(crate) use self::stall::Stalls;
-pub use crate::handle::{EnterGuard, Handle, TryCurrentError};
+pub use crate::handle::{EnterGuard, Handle, NoSuchWorker, TryCurrentError};
 
 use self::many_threads::ManyThreads;
 use self::one_thread::OneThread;

@@ -132,6 +132,7 @@ impl Worker {
                 if among.crew.must_leave(among.seat, sitter) {
                     return None;
                 }
+                self.read_mail();
                 self.core.receive();
                 self.core.receive_returned();
                 self.reactor.turn(Wait::Poll);
@@ -143,7 +144,7 @@ impl Worker {
             }
             until_turn = self.event_interval;
             self.core.receive_returned();
-            if self.core.take_injected() || self.help_others(Instant::now()) {
+            if self.read_mail() || self.core.take_injected() || self.help_others(Instant::now()) {
                 continue;
             }
             if among.crew.must_leave(among.seat, sitter) || !self.fall_asleep(sitter) {
@@ -195,7 +196,7 @@ impl Worker {
                 return false;
             }
             let status = idle.status(seat);
-            if status == Status::Awake || self.has_tasks() {
+            if status == Status::Awake || self.has_tasks() || among.crew.has_mail(seat) {
                 break;
             }
             if status == Status::Sentry {
@@ -214,6 +215,17 @@ impl Worker {
         }
         idle.rise(seat);
         true
+    }
+
+    /// Does what was sent to this seat; whether there was anything.
+    #[inline]
+    fn read_mail(&self) -> bool {
+        let among = self.among();
+        let has_mail = among.crew.has_mail(among.seat);
+        if has_mail {
+            among.crew.deliver(among.seat);
+        }
+        has_mail
     }
 
     /// Whether there is anything to run here.
