@@ -29,8 +29,8 @@ pub(crate) struct Watch {
     pause: Duration,
     /// When something moved last.
     moved: Instant,
-    /// Since when the injection queue has not been seen empty.
-    injected_since: Option<Instant>,
+    /// How many tasks had been taken out of the injection queue, and when that was looked at, if there were some left.
+    injection: Option<(usize, Instant)>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,7 +70,7 @@ impl Watch {
             statuses: Vec::with_capacity(seats),
             pause: FIRST_PAUSE,
             moved: now,
-            injected_since: None,
+            injection: None,
         }
     }
 
@@ -114,11 +114,20 @@ impl Watch {
     }
 
     fn injected_too_long(&mut self, scheduler: &Scheduler, now: Instant) -> bool {
-        if !scheduler.has_injected() {
-            self.injected_since = None;
-            return false;
+        let (waiting, taken) = scheduler.injected_and_taken();
+        let now_seen = (waiting > 0).then_some((taken, now));
+        let Some((before, at)) = std::mem::replace(&mut self.injection, now_seen) else { return false };
+        let done = taken.wrapping_sub(before);
+        let time = now - at;
+        match done {
+            0 if time < FIRST_PAUSE => {
+                // Too early to tell.
+                self.injection = now_seen.map(|_| (before, at));
+                false
+            }
+            0 => waiting > 0,
+            _ => waits_too_long(waiting, done, time),
         }
-        now - *self.injected_since.get_or_insert(now) >= FIRST_PAUSE
     }
 
     /// Polls that have gone on for `threshold` or longer.

@@ -21,6 +21,8 @@ pub(crate) struct Injection<T: Linked> {
     state: Mutex<State<T>>,
     /// Written under the lock.
     length: AtomicUsize,
+    /// How many elements were ever taken out; written under the lock.
+    taken: AtomicUsize,
 }
 
 struct State<T: Linked> {
@@ -33,7 +35,11 @@ unsafe impl<T: Linked> Send for State<T> {}
 
 impl<T: Linked> Injection<T> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { elements: Fifo::new(), closed: false }), length: AtomicUsize::new(0) }
+        Self {
+            state: Mutex::new(State { elements: Fifo::new(), closed: false }),
+            length: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+        }
     }
 
     /// Appends `element`; answers with what `under_lock` gave, which is called when the element is in and the lock still held.
@@ -81,6 +87,7 @@ impl<T: Linked> Injection<T> {
                 count += 1;
             }
             self.length.store(self.length.load(Ordering::Relaxed) - count, Ordering::Relaxed);
+            self.taken.store(self.taken.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
         }
         std::iter::from_fn(|| batch.pop()).for_each(each);
         count
@@ -90,6 +97,16 @@ impl<T: Linked> Injection<T> {
     #[inline]
     pub(crate) fn seems_empty(&self) -> bool {
         self.length.load(Ordering::Relaxed) == 0
+    }
+
+    /// How many elements wait. A hint.
+    pub(crate) fn len(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
+    }
+
+    /// How many were ever taken out. A hint, and it comes round.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Whether there is nothing in it: who pushes after this sees what the caller did before.

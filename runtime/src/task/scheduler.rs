@@ -49,6 +49,11 @@ impl Scheduler {
         !self.injection.seems_empty()
     }
 
+    /// How many tasks wait in the injection queue, and how many were ever taken out of it. Hints.
+    pub(crate) fn injected_and_taken(&self) -> (usize, usize) {
+        (self.injection.len(), self.injection.taken())
+    }
+
     /// The same for who is about to sleep: a task that this does not see is injected later than whatever the caller has said
     /// before, so [`Lookout::injected`] hears of that.
     pub(crate) fn has_injected_before_now(&self) -> bool {
