@@ -29,6 +29,16 @@ mod stand_in {
                 Self
             }
 
+            pub(crate) fn new_multi_thread() -> Self {
+                note("new_multi_thread");
+                Self
+            }
+
+            pub(crate) fn worker_threads(&mut self, count: usize) -> &mut Self {
+                note(format!("worker_threads({count})"));
+                self
+            }
+
             pub(crate) fn start_paused(&mut self, paused: bool) -> &mut Self {
                 note(format!("start_paused({paused})"));
                 self
@@ -60,13 +70,16 @@ async fn without_arguments() -> u32 {
 }
 
 #[test]
-fn default_is_the_current_thread_flavor() {
+fn default_of_main_is_the_multi_thread_flavor() {
     assert_eq!(without_arguments(), 1);
-    assert_eq!(calls(), ["new_current_thread", "build", "block_on"]);
+    assert_eq!(calls(), ["new_multi_thread", "build", "block_on"]);
 }
 
 #[rt::main(flavor = "current_thread", start_paused = true, crate = "crate::stand_in")]
 async fn with_all_arguments() {}
+
+#[rt::main(flavor = "multi_thread", worker_threads = 1_6usize, start_paused = true, crate = "crate::stand_in")]
+async fn with_workers() {}
 
 #[rt::main(start_paused = false, crate = "self::stand_in")]
 async fn with_false() {}
@@ -76,7 +89,9 @@ fn arguments_reach_the_builder() {
     with_all_arguments();
     assert_eq!(calls(), ["new_current_thread", "start_paused(true)", "build", "block_on"]);
     with_false();
-    assert_eq!(calls(), ["new_current_thread", "start_paused(false)", "build", "block_on"]);
+    assert_eq!(calls(), ["new_multi_thread", "start_paused(false)", "build", "block_on"]);
+    with_workers();
+    assert_eq!(calls(), ["new_multi_thread", "worker_threads(16)", "start_paused(true)", "build", "block_on"]);
 }
 
 mod inner {
@@ -127,6 +142,11 @@ fn function_made_by_a_macro() {
 #[rt::test(crate = "crate::stand_in")]
 async fn is_a_test() {
     assert_eq!(calls(), ["new_current_thread", "build", "block_on"]);
+}
+
+#[rt::test(flavor = "multi_thread", worker_threads = 2, crate = "crate::stand_in")]
+async fn may_run_on_many_threads() {
+    assert_eq!(calls(), ["new_multi_thread", "worker_threads(2)", "build", "block_on"]);
 }
 
 #[rt::test(start_paused = true, crate = "crate::stand_in")]

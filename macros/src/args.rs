@@ -6,69 +6,80 @@ use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
 /// What the user asked for; `Default` is what no arguments mean.
 #[derive(Default)]
 pub(crate) struct Arguments {
-    pub(crate) flavor: Flavor,
+    /// `None`: what the attribute makes of it.
+    pub(crate) flavor: Option<Flavor>,
+    pub(crate) worker_threads: Option<u32>,
     pub(crate) start_paused: Option<bool>,
     /// The path to `rt`, if it is not `::rt`.
     pub(crate) crate_path: Option<TokenStream>,
 }
 
 /// The flavors of runtime that exist.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavor {
-    #[default]
     CurrentThread,
+    MultiThread,
 }
 
-const OPTIONS: &str = "`flavor = \"current_thread\"`, `start_paused = true` or `false`, and `crate = \"path::to::rt\"`";
+const OPTIONS: &str = "`flavor = \"multi_thread\"` or `\"current_thread\"`, `worker_threads = 2`, `start_paused = true` or `false`, \
+                       and `crate = \"path::to::rt\"`";
+
+/// As many as `Builder::worker_threads` takes.
+const MOST_WORKERS: u32 = 1024;
 
 impl Flavor {
-    const FLAVORS: &[(&str, Flavor)] = &[("current_thread", Flavor::CurrentThread)];
+    const FLAVORS: &[(&str, Flavor)] =
+        &[("multi_thread", Flavor::MultiThread), ("current_thread", Flavor::CurrentThread)];
 
     /// The constructor in `rt::runtime::Builder`.
     pub(crate) fn constructor(self) -> &'static str {
         match self {
             Flavor::CurrentThread => "new_current_thread",
+            Flavor::MultiThread => "new_multi_thread",
         }
     }
 
     fn parse(argument: &Argument) -> Result<Self, Refusal> {
-        let asked = argument.string("the name of a flavor in quotes: \"current_thread\"")?;
+        let asked = argument.string("the name of a flavor in quotes: \"multi_thread\" or \"current_thread\"")?;
         match Self::FLAVORS.iter().find(|(name, _)| *name == asked) {
             Some((_, flavor)) => Ok(*flavor),
-            None => {
-                Err(argument
-                    .refuse_value(format!("there is no flavor \"{asked}\": the one flavor is \"current_thread\"")))
-            }
+            None => Err(argument.refuse_value(format!(
+                "there is no flavor \"{asked}\": the flavors are \"multi_thread\" and \"current_thread\""
+            ))),
         }
     }
 }
 
 impl Arguments {
-    pub(crate) fn parse(tokens: TokenStream) -> Result<Self, Refusal> {
+    /// `default` is the flavor of who names none.
+    pub(crate) fn parse(tokens: TokenStream, default: Flavor) -> Result<Self, Refusal> {
         let mut parsed = Self::default();
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: Vec<Argument> = Vec::new();
         for argument in split_at_commas(tokens) {
             let argument = Argument::parse(argument)?;
-            if seen.contains(&argument.name) {
+            if seen.iter().any(|earlier| earlier.name == argument.name) {
                 return Err(argument.refuse(format!("`{}` is given twice: once is enough", argument.name)));
             }
             match argument.name.as_str() {
-                "flavor" => parsed.flavor = Flavor::parse(&argument)?,
+                "flavor" => parsed.flavor = Some(Flavor::parse(&argument)?),
+                "worker_threads" => parsed.worker_threads = Some(argument.count()?),
                 "start_paused" => parsed.start_paused = Some(argument.bool()?),
                 "crate" => parsed.crate_path = Some(argument.path()?),
-                "worker_threads" => {
-                    return Err(argument.refuse(
-                        "`worker_threads` does not apply: the one flavor, \"current_thread\", runs everything on the \
-                         thread that calls the function",
-                    ));
-                }
                 unknown => {
                     return Err(
                         argument.refuse(format!("there is no argument `{unknown}`: the arguments are {OPTIONS}"))
                     );
                 }
             }
-            seen.push(argument.name);
+            seen.push(argument);
+        }
+        if parsed.flavor.unwrap_or(default) == Flavor::CurrentThread
+            && let Some(argument) = seen.iter().find(|argument| argument.name == "worker_threads")
+        {
+            return Err(argument.refuse(
+                "`worker_threads` goes with `flavor = \"multi_thread\"`: on the flavor \"current_thread\" everything runs on \
+                 the thread that calls the function",
+            ));
         }
         Ok(parsed)
     }
@@ -96,6 +107,18 @@ impl Argument {
             "true" => Ok(true),
             "false" => Ok(false),
             other => Err(self.refuse_value(format!("`{}` is `true` or `false`, not `{other}`", self.name))),
+        }
+    }
+
+    /// A number of workers, as Rust writes it, with or without a suffix.
+    fn count(&self) -> Result<u32, Refusal> {
+        let source = self.value.to_string();
+        let plain = source.replace('_', "");
+        let digits = plain.trim_end_matches("usize").trim_end_matches("u32");
+        match digits.parse() {
+            Ok(count) if (1..=MOST_WORKERS).contains(&count) => Ok(count),
+            _ => Err(self
+                .refuse_value(format!("`{}` is a whole number from 1 to {MOST_WORKERS}, not `{source}`", self.name))),
         }
     }
 

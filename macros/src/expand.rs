@@ -5,7 +5,7 @@
 //! same name that runs it. When something is refused, the item still expands to nearly that, so that an editor goes on
 //! understanding the body.
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Flavor};
 use crate::function::Function;
 use crate::refusal::Refusal;
 use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
@@ -26,6 +26,14 @@ impl Role {
         }
     }
 
+    /// What it runs on, unless told otherwise.
+    fn flavor(self) -> Flavor {
+        match self {
+            Role::Main => Flavor::MultiThread,
+            Role::Test => Flavor::CurrentThread,
+        }
+    }
+
     /// What the expanded function gets besides the user's attributes.
     fn own_attributes(self) -> TokenStream {
         match self {
@@ -36,7 +44,7 @@ impl Role {
 }
 
 pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let (arguments, mut refusals) = match Arguments::parse(arguments) {
+    let (arguments, mut refusals) = match Arguments::parse(arguments, role.flavor()) {
         Ok(arguments) => (arguments, Vec::new()),
         Err(refusal) => (Arguments::default(), vec![refusal]),
     };
@@ -47,7 +55,7 @@ pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> T
     };
     let expanded = match check(role, &function) {
         Ok(()) => {
-            let run = run_inner(&arguments, &function);
+            let run = run_inner(role, &arguments, &function);
             let mut expanded = role.own_attributes();
             expanded.extend(wrap(function, run));
             expanded
@@ -86,10 +94,14 @@ fn wrap(mut function: Function, last: TokenStream) -> TokenStream {
     expanded
 }
 
-/// `::rt::runtime::Builder::new_current_thread().build().expect("...").block_on(name())`
-fn run_inner(arguments: &Arguments, function: &Function) -> TokenStream {
+/// `::rt::runtime::Builder::new_multi_thread().build().expect("...").block_on(name())`
+fn run_inner(role: Role, arguments: &Arguments, function: &Function) -> TokenStream {
     let mut run = arguments.crate_path.clone().unwrap_or_else(|| code("::rt"));
-    run.extend(code(&format!("::runtime::Builder::{}()", arguments.flavor.constructor())));
+    let flavor = arguments.flavor.unwrap_or(role.flavor());
+    run.extend(code(&format!("::runtime::Builder::{}()", flavor.constructor())));
+    if let Some(count) = arguments.worker_threads {
+        run.extend(code(&format!(".worker_threads({count})")));
+    }
     if let Some(start_paused) = arguments.start_paused {
         run.extend(code(&format!(".start_paused({start_paused})")));
     }

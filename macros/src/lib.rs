@@ -21,7 +21,9 @@ use proc_macro::TokenStream;
 ///
 /// | argument | values | meaning |
 /// |---|---|---|
-/// | `flavor` | `"current_thread"` (the default) | everything runs on the thread that calls the function |
+/// | `flavor` | `"multi_thread"` (the default) | tasks run on several threads, the one that calls the function among them |
+/// | | `"current_thread"` | everything runs on the thread that calls the function |
+/// | `worker_threads` | a number from 1 to 1024 | on how many threads, if not on as many as there are processors (or as the environment variable `RT_WORKER_THREADS` says) |
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///
@@ -31,8 +33,8 @@ use proc_macro::TokenStream;
 ///
 /// # Panics
 ///
-/// The function panics when the runtime cannot be built, which happens when the process is out of file descriptors, and
-/// when it is called from inside a runtime.
+/// The function panics when the runtime cannot be built, which happens when the process is out of file descriptors or
+/// `RT_WORKER_THREADS` is no such number, and when it is called from inside a runtime.
 ///
 /// # Examples
 ///
@@ -54,7 +56,7 @@ use proc_macro::TokenStream;
 ///         assert_eq!(answer, 42);
 ///         Ok(())
 ///     }
-///     rt::runtime::Builder::new_current_thread().build().expect("the runtime could not be built").block_on(main())
+///     rt::runtime::Builder::new_multi_thread().build().expect("the runtime could not be built").block_on(main())
 /// }
 /// ```
 #[proc_macro_attribute]
@@ -72,6 +74,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | values | meaning |
 /// |---|---|---|
 /// | `flavor` | `"current_thread"` (the default) | everything runs on the test's thread |
+/// | | `"multi_thread"` | tasks run on several threads, the test's among them |
+/// | `worker_threads` | a number from 1 to 1024 | with `"multi_thread"`: on how many threads, if not on as many as there are processors |
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do, so a test of an hour takes no time |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///

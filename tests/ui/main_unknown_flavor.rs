@@ -1,2 +1,2 @@
-#[rt::main(flavor = "multi_thread")]
+#[rt::main(flavor = "threaded")]
 async fn main() {}

@@ -1,2 +1,2 @@
-#[rt::main(worker_threads = 2)]
+#[rt::main(flavor = "current_thread", worker_threads = 2)]
 async fn main() {}

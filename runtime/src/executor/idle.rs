@@ -209,4 +209,8 @@ impl Lookout for Idle {
         self.wake(&mut state, chosen);
         Some(Arc::clone(&self.bells[chosen]))
     }
+
+    fn rouse(&self, seat: usize) {
+        self.bells[seat].ring();
+    }
 }

@@ -25,13 +25,16 @@ use crate::queue::{Injection, PushError};
 pub(crate) trait Lookout: Send + Sync {
     /// A task is being injected, under the queue's lock. Answers whom to ring when the lock has been released.
     fn injected(&self) -> Option<Arc<dyn Bell>>;
+
+    /// The worker of this seat should look at what came back.
+    fn rouse(&self, seat: usize);
 }
 
 /// What all seats share.
 pub(crate) struct Scheduler {
     seats: Box<[Seat]>,
     pub(super) injection: Injection<Header>,
-    lookout: Arc<dyn Lookout>,
+    pub(super) lookout: Arc<dyn Lookout>,
 }
 
 impl Scheduler {

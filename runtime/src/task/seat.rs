@@ -31,6 +31,9 @@ const NEXT_IN_A_ROW: u8 = 3;
 /// So many tasks at most are taken out of the injection queue at once.
 const INJECTED_AT_ONCE: usize = CAPACITY / 2;
 
+/// After so many cells that have ended here were sent home, the home is told: it may be asleep, and they take memory.
+const PATIENCE: u32 = 256;
+
 /// What others see of a seat. On cache lines of its own.
 #[repr(align(128))]
 pub(crate) struct Seat {
@@ -99,6 +102,7 @@ pub(crate) struct SeatOwner {
     /// In an `Rc` that nobody clones: the cells point at it, and a `Box` that is moved claims that nobody does.
     cells: Rc<List>,
     closing: Cell<bool>,
+    sent_home: Cell<u32>,
     /// How often in a row the slot came before the ring.
     next_in_a_row: Cell<u8>,
     /// Local tasks wait, and have their turn when everything before this place of the ring has gone.
@@ -113,6 +117,7 @@ impl SeatOwner {
             index,
             cells: Rc::new(List::new()),
             closing: Cell::new(false),
+            sent_home: Cell::new(0),
             next_in_a_row: Cell::new(0),
             local_turn: Cell::new(None),
         }
@@ -233,11 +238,11 @@ impl SeatOwner {
     /// Takes the task that is to run now.
     #[inline]
     pub(super) fn pop(&self) -> Option<NonNull<Header>> {
-        if self.next_in_a_row.get() < NEXT_IN_A_ROW {
-            if let Some(cell) = self.take_next() {
-                self.next_in_a_row.set(self.next_in_a_row.get() + 1);
-                return Some(cell);
-            }
+        if self.next_in_a_row.get() < NEXT_IN_A_ROW
+            && let Some(cell) = self.take_next()
+        {
+            self.next_in_a_row.set(self.next_in_a_row.get() + 1);
+            return Some(cell);
         }
         self.next_in_a_row.set(0);
         self.seat().ring.pop().or_else(|| self.take_next())
@@ -312,6 +317,11 @@ impl SeatOwner {
         // SAFETY: it is in no inbox, and the list's reference, which goes with it, keeps it alive; the scheduler outlives us.
         let pushed = unsafe { returned.push(cell, || ()) };
         assert!(pushed.is_ok(), "it is never closed");
+        let sent = self.sent_home.get().wrapping_add(1);
+        self.sent_home.set(sent);
+        if sent.is_multiple_of(PATIENCE) {
+            self.scheduler.lookout.rouse(seat);
+        }
     }
 
     /// Takes the cells that have ended elsewhere out of the list.

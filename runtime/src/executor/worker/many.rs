@@ -192,6 +192,7 @@ impl Worker {
             let watches = idle.status(seat) == Status::Sentry;
             self.reactor.turn(if watches { Wait::AtMost(among.watch.borrow_mut().pause()) } else { Wait::Block });
             self.core.receive();
+            self.core.receive_returned();
             if among.crew.must_leave(seat, sitter) {
                 return false;
             }

@@ -1,0 +1,4 @@
+#[rt::test(worker_threads = 2)]
+async fn test() {}
+
+fn main() {}
