@@ -45,6 +45,8 @@ impl Example {
     ) -> Self {
         let mut child = Command::new(path(name))
             .args(arguments)
+            // On the flavor that is tested; see tests/support/flavor.rs.
+            .env("RT_WORKER_THREADS", std::env::var("RT_TEST_WORKERS").unwrap_or_else(|_| "0".to_owned()))
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

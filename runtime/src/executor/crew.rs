@@ -344,6 +344,7 @@ impl Crew {
     /// Ends every task, and waits until that is done: at most for `timeout`, and not at all on a thread that would wait for itself.
     pub(crate) fn close(self: &Arc<Self>, timeout: Option<Duration>, waits: bool) {
         self.closing.store(true, Ordering::SeqCst);
+        self.scheduler.close();
         for (seat, station) in self.stations.iter().enumerate() {
             station.handle().wake();
             self.burn(seat);

@@ -94,7 +94,8 @@ impl Builder {
     }
 
     /// How many workers a multi-thread runtime has: 1 to 1024. Unless told otherwise, what the environment variable
-    /// `RT_WORKER_THREADS` says, else as many as there are processors.
+    /// `RT_WORKER_THREADS` says, else as many as there are processors. In that variable 0 stands for a runtime of the
+    /// current-thread flavor.
     ///
     /// A thread in [`Runtime::block_on`] is one of them, so at most one thread less is started while there is one.
     pub fn worker_threads(&mut self, count: usize) -> &mut Self {
@@ -186,10 +187,10 @@ impl Builder {
         self.validate().map_err(|complaint| refuse(complaint.to_owned()))?;
         match self.flavor {
             Flavor::CurrentThread => Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?)),
-            Flavor::MultiThread(workers) => {
-                let workers = workers.map_or_else(default_workers, Ok).map_err(refuse)?;
-                self.build_many(workers)
-            }
+            Flavor::MultiThread(workers) => match workers.map_or_else(default_workers, Ok).map_err(refuse)? {
+                0 => Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?)),
+                workers => self.build_many(workers),
+            },
         }
     }
 
@@ -283,14 +284,13 @@ impl Builder {
     }
 }
 
-/// What the environment says, or the number of processors.
+/// What the environment says, or the number of processors; 0 stands for the current-thread flavor.
 fn default_workers() -> Result<usize, String> {
     let Some(text) = std::env::var_os(WORKER_THREADS) else {
         return Ok(std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS));
     };
-    let count =
-        text.to_str().and_then(|text| text.trim().parse().ok()).filter(|count| (1..=MOST_WORKERS).contains(count));
-    count.ok_or_else(|| format!("{WORKER_THREADS} is {text:?}: it takes a number from 1 to {MOST_WORKERS}"))
+    let count = text.to_str().and_then(|text| text.trim().parse().ok()).filter(|count| *count <= MOST_WORKERS);
+    count.ok_or_else(|| format!("{WORKER_THREADS} is {text:?}: it takes a number from 0 to {MOST_WORKERS}"))
 }
 
 impl fmt::Debug for Builder {

@@ -57,6 +57,8 @@ use crate::task::JoinHandle;
 pub struct Runtime {
     handle: Handle,
     flavor: Flavor,
+    /// Shut down by name, with a patience of its own.
+    shut_down: bool,
 }
 
 enum Flavor {
@@ -86,11 +88,11 @@ impl Runtime {
 
     fn current_thread(worker: Worker) -> Self {
         let handle = Handle::from_shared(Arc::clone(worker.shared()));
-        Self { handle, flavor: Flavor::CurrentThread(OneThread::new(worker)) }
+        Self { handle, flavor: Flavor::CurrentThread(OneThread::new(worker)), shut_down: false }
     }
 
     fn multi_thread(handle: Handle, crew: Arc<Crew>) -> Self {
-        Self { handle, flavor: Flavor::MultiThread(ManyThreads::new(crew)) }
+        Self { handle, flavor: Flavor::MultiThread(ManyThreads::new(crew)), shut_down: false }
     }
 
     /// Runs `future` on this thread until it is ready, and tasks besides: on the current-thread flavor all that are ready, on the
@@ -156,6 +158,9 @@ impl Runtime {
     }
 
     fn shut_down(&mut self, patience: Patience) {
+        if std::mem::replace(&mut self.shut_down, true) {
+            return;
+        }
         self.handle.shared().set_shut_down();
         match &self.flavor {
             Flavor::CurrentThread(one) => one.close(&self.handle),

@@ -19,6 +19,7 @@ use super::core::CURRENT;
 use super::home::Bell;
 use super::reference::Spawned;
 use super::seat::Seat;
+use crate::primitives::atomic::{AtomicBool, Ordering};
 use crate::queue::{Injection, PushError};
 
 /// Who decides which worker is woken, and keeps an eye on them.
@@ -35,11 +36,23 @@ pub(crate) struct Scheduler {
     seats: Box<[Seat]>,
     pub(super) injection: Injection<Header>,
     pub(super) lookout: Arc<dyn Lookout>,
+    /// What is spawned is cancelled at once.
+    closing: AtomicBool,
 }
 
 impl Scheduler {
     pub(crate) fn new(seats: usize, lookout: Arc<dyn Lookout>) -> Self {
-        Self { seats: (0..seats).map(|_| Seat::new()).collect(), injection: Injection::new(), lookout }
+        Self {
+            seats: (0..seats).map(|_| Seat::new()).collect(),
+            injection: Injection::new(),
+            lookout,
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on what is spawned is cancelled at once; what slips through ends with all the others.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn seats(&self) -> &[Seat] {
@@ -72,9 +85,8 @@ impl Scheduler {
         let cell = future.be_born(Birth::Shared, meta, Arc::as_ptr(self).cast());
         // SAFETY: fresh: nobody else knows it, and it is ACTIVE. `self` keeps the scheduler (S1).
         unsafe {
-            match self.inject(cell) {
-                Ok(()) => {}
-                Err(PushError) => Header::orphan_shared(cell),
+            if self.closing.load(Ordering::Relaxed) || self.inject(cell) == Err(PushError) {
+                Header::orphan_shared(cell);
             }
             Spawned::from_raw(cell)
         }
