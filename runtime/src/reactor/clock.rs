@@ -24,6 +24,8 @@ struct VirtualTime {
     time: Instant,
     /// When, in the system's time, the clock was resumed. None: it is paused.
     running_since: Option<Instant>,
+    /// Where somebody is advancing the paused clock to, step by step.
+    goal: Option<u64>,
 }
 
 /// The clock is not in the state that the call is for.
@@ -36,7 +38,7 @@ impl Clock {
         let running_since = (!start_paused).then_some(time);
         Self {
             is_virtual: AtomicBool::new(start_paused),
-            virtual_time: Mutex::new(VirtualTime { time, running_since }),
+            virtual_time: Mutex::new(VirtualTime { time, running_since, goal: None }),
             holds: AtomicUsize::new(0),
         }
     }
@@ -71,8 +73,8 @@ impl Clock {
         if virtual_time.running_since.is_none() {
             return Err(WrongState);
         }
-        *virtual_time =
-            VirtualTime { time: if self.is_real() { Instant::now() } else { virtual_time.now() }, running_since: None };
+        virtual_time.time = if self.is_real() { Instant::now() } else { virtual_time.now() };
+        virtual_time.running_since = None;
         self.is_virtual.store(true, Relaxed);
         Ok(())
     }
@@ -95,12 +97,33 @@ impl Clock {
         }
     }
 
+    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
+    /// until it has reached `goal`.
+    pub(crate) fn set_goal(&self, goal: u64) {
+        let mut virtual_time = self.virtual_time.lock();
+        virtual_time.goal = virtual_time.goal.max(Some(goal));
+    }
+
+    /// Nobody waits for the clock to reach `goal` any more.
+    pub(crate) fn drop_goal(&self, goal: u64) {
+        let mut virtual_time = self.virtual_time.lock();
+        if virtual_time.goal == Some(goal) {
+            virtual_time.goal = None;
+        }
+    }
+
+    /// Where the clock is being advanced to, if it is not there yet.
+    pub(super) fn goal(&self) -> Option<u64> {
+        let virtual_time = self.virtual_time.lock();
+        virtual_time.goal.filter(|&goal| goal > nanos(virtual_time.now()))
+    }
+
     /// A blocking call goes out. `release` is owed.
     pub(crate) fn hold(&self) {
         self.holds.fetch_add(1, Relaxed);
     }
 
-    /// A blocking call is back. True: ring the bell of the reactor, it may advance the time now.
+    /// A blocking call is back. True: ring the bells of the clock's reactors, they may advance the time now.
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         // Release pairs with the Acquire in `is_held`: who finds no holds sees what the calls did.

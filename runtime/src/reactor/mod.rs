@@ -1,15 +1,20 @@
+// NOTICE FROM THE LEAD: read NOTICE-FROM-THE-LEAD.txt at the root of this worktree before going on; remove this line.
 //! I/O and time meet here and nowhere else: [`Reactor::turn`] waits for both.
 //!
-//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody.
+//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody; [`Station`]
+//! is between the two, for other workers of the same runtime.
 
 pub(crate) mod clock;
 pub(crate) mod driver;
 mod handle;
+mod lock;
 pub(crate) mod mio;
 pub(crate) mod readiness;
 pub(crate) mod ready;
 pub(crate) mod registry;
 mod remote;
+mod station;
+mod together;
 mod wheel;
 
 #[cfg(all(test, unix, not(loom)))]
@@ -23,7 +28,7 @@ pub(crate) mod testing;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -32,10 +37,14 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::handle::{Handle, ReactorId};
 pub(crate) use self::remote::RemoteTimer;
+pub(crate) use self::station::Station;
+pub(crate) use self::together::Together;
 pub(crate) use self::wheel::Key;
 
-use self::clock::{Clock, instant, nanos};
+use self::clock::{Clock, instant, length, nanos};
 use self::driver::Driver;
+use self::lock::{Owner, Sharing};
+use self::station::{Watch, precision};
 use self::wheel::{Precision, Wheel};
 use crate::panics::quietly;
 
@@ -58,9 +67,6 @@ const LARGE_BURST: usize = 128;
 /// The same within a large burst: 524 µs.
 const LARGE_BURST_STEP: u64 = 1 << 19;
 
-/// No timer is due later than this.
-const NO_ALARM: u64 = u64::MAX;
-
 /// What a turn may do if there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -68,6 +74,8 @@ pub(crate) enum Wait {
     Poll,
     /// Wait for an event, a ring or a deadline: all tasks are idle. It may return without any of them.
     Block,
+    /// The same, but for no longer than this, by the system's clock even if time is virtual.
+    AtMost(Duration),
 }
 
 /// Events, deadlines, and the wakers that wait for them.
@@ -75,18 +83,19 @@ pub(crate) struct Reactor {
     id: ReactorId,
     clock: Arc<Clock>,
     handle: Arc<Handle>,
-    driver: RefCell<Box<dyn Driver>>,
-    wheel: RefCell<Wheel<Waker>>,
+    station: Arc<Station>,
+    /// The reactors of the other workers of this runtime, if there are any.
+    together: Option<Arc<Together>>,
+    watch: Owner<Watch>,
+    wheel: Owner<Wheel<Waker>>,
     /// The latest time that the clock has shown here. What was due then needs no look at the clock.
     seen: Cell<u64>,
     /// It may be long ago that `seen` was the time: there was a wait since.
     stale: Cell<bool>,
-    /// Where somebody is advancing the paused clock to, step by step.
-    goal: Cell<Option<u64>>,
-    /// How many turns since the last step towards the goal came while tasks were ready.
+    /// All that was due until then has been fired here.
+    fired_until: Cell<u64>,
+    /// How many turns since the last step towards the clock's goal came while tasks were ready.
     busy: Cell<u32>,
-    /// When the driver's alarm goes off at the latest; [`NO_ALARM`] if that is not known.
-    alarm: Cell<u64>,
     /// What deadlines are rounded up to, as the last blocking turn found many timers due or not.
     step: Cell<u64>,
     /// Kept for its capacity.
@@ -94,7 +103,7 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    /// A reactor over the operating system's poller.
+    /// A reactor over the operating system's poller, the only one of its runtime.
     ///
     /// # Errors
     ///
@@ -103,20 +112,27 @@ impl Reactor {
         Ok(Self::new(Box::new(mio::MioDriver::new()?), Arc::new(Clock::new(start_paused))))
     }
 
+    /// The only reactor of its runtime. Several are made by [`Together::new`].
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
+        Self::with_id(ReactorId::block(1), driver, clock, Sharing::OwnerOnly)
+    }
+
+    fn with_id(id: ReactorId, driver: Box<dyn Driver>, clock: Arc<Clock>, sharing: Sharing) -> Self {
         let now = clock.now_nanos();
-        let handle = Handle::new(Arc::clone(&clock), Arc::clone(driver.handle()));
+        let handle = Handle::new(id, Arc::clone(&clock), Arc::clone(driver.handle()));
+        let (watch, wheel) = (Owner::new(Watch::new(driver), sharing), Owner::new(Wheel::new(now), sharing));
         Self {
-            id: handle.id(),
+            id,
             clock,
+            station: Station::new(&handle, watch.lock_of_others(), wheel.lock_of_others()),
             handle,
-            driver: RefCell::new(driver),
-            wheel: RefCell::new(Wheel::new(now)),
+            together: None,
+            watch,
+            wheel,
             seen: Cell::new(now),
             stale: Cell::new(false),
-            goal: Cell::new(None),
+            fired_until: Cell::new(0),
             busy: Cell::new(0),
-            alarm: Cell::new(NO_ALARM),
             step: Cell::new(1),
             woken: Cell::default(),
         }
@@ -130,12 +146,14 @@ impl Reactor {
     pub(crate) fn turn(&self, how: Wait) {
         let mut woken = self.woken.take();
         self.serve_requests();
-        if self.clock.is_paused() {
-            self.turn_virtual(how, &mut woken);
-        } else {
+        if !self.clock.is_paused() {
             self.turn_real(how, &mut woken);
+        } else if let Some(together) = &self.together {
+            self.turn_together(together, how, &mut woken);
+        } else {
+            self.turn_virtual(how, &mut woken);
         }
-        // Nothing is borrowed from here on.
+        // No lock is held from here on.
         wake_all(&mut woken);
         woken.shrink_to(RETAINED_WAKERS);
         self.woken.set(woken);
@@ -148,6 +166,17 @@ impl Reactor {
 
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle
+    }
+
+    /// What other workers may touch of it.
+    pub(crate) fn station(&self) -> &Arc<Station> {
+        &self.station
+    }
+
+    /// The station of this name, if it is of the same runtime, where one clock counts for all.
+    #[inline]
+    pub(crate) fn sibling(&self, id: ReactorId) -> Option<&Arc<Station>> {
+        self.together.as_ref()?.find(id)
     }
 
     #[inline]
@@ -192,86 +221,82 @@ impl Reactor {
     /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
     #[inline]
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
-        self.wheel.borrow().has_expired(deadline)
+        deadline <= self.fired_until.get()
     }
 
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
     #[inline]
-    pub(crate) fn arm(&self, deadline: u64, waker: &Waker) -> Key {
-        // Cloned before anything is borrowed: that may run foreign code.
-        let waker = waker.clone();
-        self.wheel.borrow_mut().insert(deadline, waker)
+    pub(crate) fn arm(&self, deadline: u64, waker: Waker) -> Key {
+        self.wheel.lock().insert(deadline, waker)
     }
 
     /// Whom the timer wakes from now on. False if it is no longer armed.
     #[inline]
     pub(crate) fn set_waker(&self, key: Key, waker: &Waker) -> bool {
-        match self.wheel.borrow_mut().get_mut(key) {
+        match self.wheel.lock().get_mut(key) {
             None => return false,
             Some(armed) if armed.will_wake(waker) => return true,
             Some(_) => {}
         }
         let fresh = waker.clone();
-        // Cloning and dropping may run foreign code: neither happens while the wheel is borrowed.
-        let old = self.wheel.borrow_mut().get_mut(key).map(|armed| mem::replace(armed, fresh));
+        // Cloning and dropping may run foreign code: neither happens under the lock.
+        let old = self.wheel.lock().get_mut(key).map(|armed| mem::replace(armed, fresh));
         old.is_some()
     }
 
     /// Gives the timer another deadline. False if it is no longer armed.
     pub(crate) fn reschedule(&self, key: Key, deadline: u64) -> bool {
-        self.wheel.borrow_mut().reschedule(key, deadline)
+        self.wheel.lock().reschedule(key, deadline)
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
     #[inline]
     pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
-        self.wheel.borrow_mut().remove(key)
-    }
-
-    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
-    /// until it has reached `goal`.
-    pub(crate) fn set_goal(&self, goal: u64) {
-        self.goal.set(self.goal.get().max(Some(goal)));
-    }
-
-    /// Nobody waits for the clock to reach `goal` any more.
-    pub(crate) fn drop_goal(&self, goal: u64) {
-        if self.goal.get() == Some(goal) {
-            self.goal.set(None);
-        }
+        self.wheel.lock().remove(key)
     }
 
     #[cfg(all(test, not(loom)))]
     pub(crate) fn armed_timers(&self) -> usize {
-        self.wheel.borrow().len()
+        self.wheel.lock().len()
     }
 
     /// A turn while the clock runs.
     fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
-        if how == Wait::Poll {
-            self.wait(Wait::Poll, woken);
-            self.fire(woken);
-            return;
-        }
-        let late = self.prepare_alarm(woken);
+        let limit = match how {
+            Wait::Poll => {
+                self.wait(Wait::Poll, woken);
+                self.fire(woken);
+                return;
+            }
+            Wait::Block => None,
+            Wait::AtMost(limit) => Some(length(limit)),
+        };
+        let mut watch = self.watch.lock();
+        let late = self.prepare_alarm(&mut watch, limit, woken);
         // While the alarm is silent, nothing is due that was not due before: there is no need to look at the clock or the wheel.
-        let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, woken);
+        let went_off = self.wait_in(&mut watch, if late > 0 { Wait::Poll } else { Wait::Block }, woken);
+        drop(watch);
         if late > 0 || went_off {
-            self.step.set(burst_step(late + self.fire(woken)));
+            let fired = late + self.fire(woken);
+            // An alarm that ends a limited wait says nothing about how many timers there are.
+            if fired > 0 || limit.is_none() {
+                self.step.set(burst_step(fired));
+            }
         }
     }
 
-    /// Sees to it that a wait ends when the next timer is due. Fires what is due already, and tells how many.
-    fn prepare_alarm(&self, woken: &mut Vec<Waker>) -> usize {
-        while let Some(next) = self.next_stop() {
+    /// Sees to it that a wait ends when the next timer is due, or `limit` nanoseconds from now. Fires what is due already, and
+    /// tells how many.
+    fn prepare_alarm(&self, watch: &mut Watch, limit: Option<u64>, woken: &mut Vec<Waker>) -> usize {
+        let end = limit.map(|limit| self.now_nanos().saturating_add(limit));
+        while let Some(next) = earlier(self.next_stop(), end) {
             // The alarm is set by the system's clock: if ours is another, it may have been moved meanwhile.
-            if self.alarm.get() <= next && self.clock.is_real() {
+            if watch.is_set_for(next) && self.clock.is_real() {
                 return 0;
             }
             let now = self.now_nanos();
-            if now < next {
-                self.driver.borrow_mut().set_alarm(Duration::from_nanos(next - now));
-                self.alarm.set(next);
+            if now < next || end == Some(next) {
+                watch.set_alarm(next, now);
                 return 0;
             }
             // This also has the wheel learn the time, if it was not used for long.
@@ -285,7 +310,7 @@ impl Reactor {
 
     /// When the wheel has something to do next. An empty one gives memory back: nobody may come for long.
     fn next_stop(&self) -> Option<u64> {
-        let mut wheel = self.wheel.borrow_mut();
+        let mut wheel = self.wheel.lock();
         let next = wheel.next_deadline(Precision::Tick);
         if next.is_none() {
             wheel.trim();
@@ -293,78 +318,99 @@ impl Reactor {
         next.map(|next| next.checked_next_multiple_of(self.step.get()).unwrap_or(next))
     }
 
-    /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
+    /// A turn while the clock stands, of a reactor that is alone: events first, then what is due; only if there is neither, time
+    /// moves.
     fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
+        // First of all: a call that is back by then has woken who waits for it, which shows below.
+        let is_held = self.clock.is_held();
         self.wait(Wait::Poll, woken);
         self.fire(woken);
         if !woken.is_empty() || self.handle.take_rung() {
             return;
         }
-        let goal = self.goal.get().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
-        let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
-        let deadline = if moves { self.wheel.borrow_mut().next_deadline(Precision::Exact) } else { None };
-        match deadline.into_iter().chain(goal).min() {
+        let goal = self.clock.goal().filter(|_| self.may_step(how));
+        let moves = goal.is_some() || how != Wait::Poll && !is_held;
+        let deadline = if moves { self.wheel.lock().next_deadline(Precision::Exact) } else { None };
+        match earlier(deadline, goal) {
             Some(next) => self.clock.advance_to(instant(next)),
-            None if how == Wait::Block => {
-                self.wheel.borrow_mut().trim();
-                self.wait(Wait::Block, woken);
+            None if how == Wait::Poll => {}
+            None => {
+                self.wheel.lock().trim();
+                self.wait_limited(how, woken);
             }
-            None => {}
         }
         self.fire(woken);
     }
 
     /// Whether it is time for a step towards the goal.
     fn may_step(&self, how: Wait) -> bool {
-        let busy = if how == Wait::Block { BUSY_TURNS } else { self.busy.get() + 1 };
+        let busy = if how == Wait::Poll { self.busy.get() + 1 } else { BUSY_TURNS };
         self.busy.set(busy % BUSY_TURNS);
         busy == BUSY_TURNS
     }
 
     fn serve_requests(&self) {
-        let mut removed = Vec::new();
-        self.handle.requests.serve(&mut self.wheel.borrow_mut(), &mut removed);
+        if self.handle.requests.is_pending() {
+            let mut removed = Vec::new();
+            self.handle.requests.serve(&mut self.wheel.lock(), &mut removed);
+        }
+    }
+
+    /// Waits for events and for the bell, at most as long as `how` says.
+    fn wait_limited(&self, how: Wait, woken: &mut Vec<Waker>) {
+        let mut watch = self.watch.lock();
+        if let Wait::AtMost(limit) = how {
+            watch.set_alarm_after(limit);
+        }
+        self.wait_in(&mut watch, Wait::Block, woken);
+    }
+
+    fn wait(&self, how: Wait, woken: &mut Vec<Waker>) {
+        self.wait_in(&mut self.watch.lock(), how, woken);
     }
 
     /// Tells whether the alarm went off.
-    fn wait(&self, how: Wait, woken: &mut Vec<Waker>) -> bool {
+    fn wait_in(&self, watch: &mut Watch, how: Wait, woken: &mut Vec<Waker>) -> bool {
         self.stale.set(true);
-        let went_off = match self.driver.borrow_mut().wait(how, woken) {
-            Ok(went_off) => went_off,
+        match watch.wait(how, woken) {
+            Ok(heard) => heard.alarm,
             Err(error) => panic!("the I/O driver cannot wait: {error}"),
-        };
-        if went_off {
-            self.alarm.set(NO_ALARM);
         }
-        went_off
     }
 
     /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
     fn fire(&self, woken: &mut Vec<Waker>) -> usize {
         let before = woken.len();
-        let mut wheel = self.wheel.borrow_mut();
+        let mut wheel = self.wheel.lock();
         if !wheel.is_empty() {
-            wheel.advance(self.now_nanos(), self.precision(), woken);
-        } else if self.goal.get().is_some() {
+            let now = self.now_nanos();
+            wheel.advance(now, precision(&self.clock), woken);
+            // Another worker may have looked at the clock later.
+            self.fired_until.set(wheel.expired_until().min(now));
+        } else if !self.clock.is_real() {
             self.now_nanos();
         }
         woken.len() - before
     }
-
-    fn precision(&self) -> Precision {
-        if self.clock.is_paused() { Precision::Exact } else { Precision::Tick }
-    }
 }
 
 impl Drop for Reactor {
-    /// Wakes whoever waits for a timer here, so that it learns that the timer will never fire.
+    /// Wakes whoever waits for a timer or an event here, so that it learns that it will never come.
     fn drop(&mut self) {
         Handle::forget(self.id);
         let mut orphans = Vec::new();
         self.handle.requests.close(&mut orphans);
-        self.wheel.get_mut().clear(&mut orphans);
+        self.wheel.lock().clear(&mut orphans);
+        let driver = self.watch.lock().close();
         wake_all(&mut orphans);
+        drop(driver);
     }
+}
+
+/// The earlier one of two times that there may be.
+#[inline]
+fn earlier(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
 
 /// What deadlines are rounded up to after so many timers have fired together.

@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::driver::{Driver, DriverHandle};
+use super::driver::{Driver, DriverHandle, Heard};
 use super::mio::MioDriver;
 use super::{Reactor, Wait};
 
@@ -37,7 +37,7 @@ struct ScriptedDriver {
 }
 
 impl Driver for ScriptedDriver {
-    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<bool> {
+    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<Heard> {
         self.script.waits.lock().unwrap().push(how);
         woken.append(&mut self.script.events.lock().unwrap());
         if how == Wait::Block

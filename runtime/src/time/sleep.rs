@@ -168,6 +168,7 @@ impl Sleep {
             &Armed::Here(generation) => {
                 let key = self.key(generation);
                 let armed = on_reactor(self.home, |reactor| reactor.reschedule(key, deadline));
+                let armed = armed.or_else(|| context::with_reactor(|reactor| self.move_to(reactor))?);
                 let armed = armed.or_else(|| {
                     Handle::find(self.home)?.reschedule_timer(key, deadline);
                     Some(true)
@@ -177,6 +178,10 @@ impl Sleep {
                 }
             }
             Armed::Remote(timer) => {
+                let timer = Arc::clone(timer);
+                if context::with_reactor(|reactor| self.move_to(reactor)).flatten().is_some() {
+                    return;
+                }
                 let remains = timer.cancel();
                 self.armed = Armed::No;
                 if let Some(handle) = Handle::find(self.home) {
@@ -200,19 +205,21 @@ impl Sleep {
     /// As `poll_elapsed`, but ready only when its turn has come among all timers of the reactor, in the order of deadlines,
     /// even if the clock is known to be past the deadline.
     pub(crate) fn poll_fired(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let waits = match self.armed {
-            Armed::No => context::with_reactor(|reactor| {
-                reactor.id() == self.home && {
+        let waits = context::with_reactor(|reactor| match self.armed {
+            Armed::No => {
+                let here = reactor.id() == self.home || self.moves_to(reactor);
+                if here {
                     self.arm_on(reactor, cx);
-                    true
                 }
-            }),
-            Armed::Here(generation) => {
-                let key = self.key(generation);
-                on_reactor(self.home, |reactor| reactor.set_waker(key, cx.waker()))
+                here
             }
-            Armed::Remote(_) => None,
-        };
+            Armed::Here(_) => {
+                let here = reactor.id() == self.home || self.move_to(reactor) == Some(true);
+                let Armed::Here(generation) = self.armed else { return false };
+                here && reactor.set_waker(self.key(generation), cx.waker())
+            }
+            Armed::Remote(_) => false,
+        });
         if waits == Some(true) { Poll::Pending } else { self.poll_elapsed(cx) }
     }
 
@@ -237,6 +244,11 @@ impl Sleep {
         }
         match self.armed {
             Armed::Here(generation) if reactor.set_waker(self.key(generation), cx.waker()) => {}
+            // Another worker has fired it, which knew a later time than this one.
+            Armed::Here(_) if reactor.now_nanos() >= self.deadline => {
+                self.armed = Armed::No;
+                return Some(Poll::Ready(()));
+            }
             _ => self.arm_on(reactor, cx),
         }
         Some(Poll::Pending)
@@ -245,16 +257,39 @@ impl Sleep {
     #[inline]
     fn arm_on(&mut self, reactor: &Reactor, cx: &Context<'_>) {
         self.disarm();
-        let Key { index, generation } = reactor.arm(self.deadline, cx.waker());
+        let Key { index, generation } = reactor.arm(self.deadline, cx.waker().clone());
         self.index = index;
         self.armed = Armed::Here(generation);
     }
 
-    /// The reactor of another runtime becomes the home if the same clock drives both.
+    /// If it is armed at a sibling of `reactor`, arms it here in its stead, for the same waker. False: it was no longer armed. None:
+    /// the home is no sibling.
+    #[cold]
+    fn move_to(&mut self, reactor: &Reactor) -> Option<bool> {
+        let home = reactor.sibling(self.home)?;
+        let waker = match mem::take(&mut self.armed) {
+            Armed::No => None,
+            Armed::Here(generation) => home.cancel(self.key(generation)),
+            Armed::Remote(timer) => {
+                let remains = timer.cancel();
+                drop(remains.key.and_then(|key| home.cancel(key)));
+                remains.waker
+            }
+        };
+        self.home = reactor.id();
+        let armed = waker.map(|waker| reactor.arm(self.deadline, waker));
+        if let Some(Key { index, generation }) = armed {
+            self.index = index;
+            self.armed = Armed::Here(generation);
+        }
+        Some(armed.is_some())
+    }
+
+    /// Another reactor becomes the home if the same clock drives both: that of the runtime, or the system's.
     #[cold]
     fn moves_to(&mut self, reactor: &Reactor) -> bool {
-        let home = Handle::find(self.home);
-        let moves = reactor.clock().is_real() && home.is_some_and(|home| home.clock().is_real());
+        let counts_alike = || Handle::find(self.home).is_some_and(|home| home.clock().is_real());
+        let moves = reactor.sibling(self.home).is_some() || reactor.clock().is_real() && counts_alike();
         if moves {
             self.disarm();
             self.home = reactor.id();
@@ -309,7 +344,9 @@ impl Sleep {
             Armed::Here(generation) => Some(self.key(generation)),
             Armed::Remote(timer) => timer.cancel().key,
         };
-        if let Some(key) = key
+        let Some(key) = key else { return };
+        let removed = context::with_reactor(|reactor| reactor.sibling(self.home).map(|home| home.cancel(key)));
+        if removed.flatten().is_none()
             && let Some(handle) = Handle::find(self.home)
         {
             handle.cancel_timer(key);
@@ -324,7 +361,9 @@ impl Sleep {
 
     /// The time by the clock that counts.
     fn now(&self) -> u64 {
-        on_reactor(self.home, Reactor::now_nanos)
+        let here = |reactor: &Reactor| reactor.id() == self.home || reactor.sibling(self.home).is_some();
+        context::with_reactor(|reactor| here(reactor).then(|| reactor.now_nanos()))
+            .flatten()
             .or_else(|| Some(Handle::find(self.home)?.clock().now_nanos()))
             .unwrap_or_else(|| nanos(std::time::Instant::now()))
     }

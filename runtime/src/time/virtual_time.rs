@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Instant, Sleep};
 use crate::context::{self, NO_RUNTIME};
-use crate::reactor::clock::nanos;
-use crate::reactor::{Handle, ReactorId};
+use crate::reactor::Handle;
+use crate::reactor::clock::{Clock, nanos};
 
 /// Stops the clock of this runtime; see [virtual time](crate::time#virtual-time).
 ///
@@ -97,38 +97,35 @@ pub async fn advance(duration: Duration) {
     let handle = runtime();
     assert!(handle.clock().is_paused(), "the clock is not paused: call `pause` before `advance`");
     let goal = Instant::from_std(handle.clock().now()).saturating_add(duration);
-    if drives(handle.id()) {
+    if drives(&handle) {
         let _goal = Goal::set(&handle, goal);
         // The clock may have been resumed meanwhile; then this is an ordinary sleep.
         let mut sleep = Sleep::until(goal);
         poll_fn(|cx| sleep.poll_fired(cx)).await;
     } else {
         handle.clock().advance_to(goal.into_std());
-        handle.wake();
+        handle.wake_all();
     }
     yield_once().await;
 }
 
-/// Has the reactor of this thread step towards a time for as long as this lives.
+/// Has the clock step towards a time for as long as this lives.
 struct Goal {
-    reactor: ReactorId,
-    time: Instant,
+    clock: Arc<Clock>,
+    time: u64,
 }
 
 impl Goal {
     fn set(handle: &Handle, time: Instant) -> Self {
-        context::with_reactor(|reactor| reactor.set_goal(nanos(time.into_std())));
-        Self { reactor: handle.id(), time }
+        let (clock, time) = (Arc::clone(handle.clock()), nanos(time.into_std()));
+        clock.set_goal(time);
+        Self { clock, time }
     }
 }
 
 impl Drop for Goal {
     fn drop(&mut self) {
-        context::with_reactor(|reactor| {
-            if reactor.id() == self.reactor {
-                reactor.drop_goal(nanos(self.time.into_std()));
-            }
-        });
+        self.clock.drop_goal(self.time);
     }
 }
 
@@ -141,14 +138,16 @@ fn runtime() -> Arc<Handle> {
     }
 }
 
-fn drives(id: ReactorId) -> bool {
-    context::with_reactor(|reactor| reactor.id() == id) == Some(true)
+/// Whether this thread drives a reactor of the runtime.
+fn drives(handle: &Handle) -> bool {
+    let drives = context::with_reactor(|reactor| reactor.id() == handle.id() || reactor.sibling(handle.id()).is_some());
+    drives == Some(true)
 }
 
-/// A reactor that waits by the old clock has to look at the new one.
+/// Reactors that wait by the old clock have to look at the new one.
 fn tell(handle: &Handle) {
-    if !drives(handle.id()) {
-        handle.wake();
+    if handle.together().is_some() || !drives(handle) {
+        handle.wake_all();
     }
 }
 
