@@ -118,6 +118,7 @@ impl<T> Lock<T> {
     }
 
     #[cold]
+    #[inline(never)]
     fn take_later(&self) {
         let mut looks = 0;
         loop {

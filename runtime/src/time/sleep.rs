@@ -265,6 +265,7 @@ impl Sleep {
     /// If it is armed at a sibling of `reactor`, arms it here in its stead, for the same waker. False: it was no longer armed. None:
     /// the home is no sibling.
     #[cold]
+    #[inline(never)]
     fn move_to(&mut self, reactor: &Reactor) -> Option<bool> {
         let home = reactor.sibling(self.home)?;
         let waker = match mem::take(&mut self.armed) {
@@ -287,6 +288,7 @@ impl Sleep {
 
     /// Another reactor becomes the home if the same clock drives both: that of the runtime, or the system's.
     #[cold]
+    #[inline(never)]
     fn moves_to(&mut self, reactor: &Reactor) -> bool {
         let counts_alike = || Handle::find(self.home).is_some_and(|home| home.clock().is_real());
         let moves = reactor.sibling(self.home).is_some() || reactor.clock().is_real() && counts_alike();
@@ -322,8 +324,15 @@ impl Sleep {
     }
 
     /// Takes the timer out of wherever it is.
-    #[inline]
+    #[inline(always)]
     fn disarm(&mut self) {
+        if !matches!(self.armed, Armed::No) {
+            self.disarm_armed();
+        }
+    }
+
+    #[inline(never)]
+    fn disarm_armed(&mut self) {
         if let Armed::Here(generation) = self.armed {
             let key = self.key(generation);
             let here = on_reactor(self.home, |reactor| drop(reactor.cancel(key)));
@@ -332,12 +341,11 @@ impl Sleep {
                 return;
             }
         }
-        if !matches!(self.armed, Armed::No) {
-            self.disarm_remote();
-        }
+        self.disarm_remote();
     }
 
     #[cold]
+    #[inline(never)]
     fn disarm_remote(&mut self) {
         let key = match mem::take(&mut self.armed) {
             Armed::No => return,
