@@ -13,6 +13,9 @@
 //! - A worker stirs from then on until it has found nothing in a whole turn and lies down again.
 //! - Blocking calls are asked for first of all: one that is back by then has woken who waits for it.
 
+#[cfg(all(test, unix, not(loom)))]
+mod tests;
+
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
