@@ -23,6 +23,8 @@ mod driver_checks;
 mod checks;
 #[cfg(test)]
 mod readiness_checks;
+#[cfg(test)]
+mod station_checks;
 #[cfg(all(test, not(loom)))]
 pub(crate) mod testing;
 #[cfg(all(test, not(loom)))]
