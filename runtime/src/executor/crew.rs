@@ -21,7 +21,7 @@ use super::post::Post;
 use crate::handle::Shared;
 use crate::panics::quietly;
 use crate::primitives::{Condvar, Mutex};
-use crate::reactor::{self, Station, Together};
+use crate::reactor::{self, Station};
 use crate::task::{Bell, Scheduler};
 
 /// Where callers of `block_on` sit.
@@ -30,7 +30,6 @@ pub(crate) const FRONT: usize = 0;
 pub(crate) struct Crew {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) idle: Arc<Idle>,
-    pub(crate) together: Arc<Together>,
     pub(crate) stations: Box<[Arc<Station>]>,
     threads: Threads,
     runtime: OnceLock<Weak<Shared>>,
@@ -107,7 +106,6 @@ impl Crew {
     pub(crate) fn new(
         scheduler: Arc<Scheduler>,
         idle: Arc<Idle>,
-        together: Arc<Together>,
         stations: Box<[Arc<Station>]>,
         threads: Threads,
     ) -> Self {
@@ -115,7 +113,6 @@ impl Crew {
         Self {
             scheduler,
             idle,
-            together,
             threads,
             runtime: OnceLock::new(),
             calls: stations.iter().map(|_| Calls::default()).collect(),

@@ -24,7 +24,7 @@ struct VirtualTime {
     time: Instant,
     /// When, in the system's time, the clock was resumed. None: it is paused.
     running_since: Option<Instant>,
-    /// Where somebody is advancing the paused clock to, step by step, as timers count.
+    /// Where somebody is advancing the paused clock to, step by step.
     goal: Option<u64>,
 }
 
@@ -97,8 +97,8 @@ impl Clock {
         }
     }
 
-    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not, until it
-    /// has reached `goal`.
+    /// From now on, whenever tasks rest (or do not for very long), the paused clock steps to the next deadline, held or not,
+    /// until it has reached `goal`.
     pub(crate) fn set_goal(&self, goal: u64) {
         let mut virtual_time = self.virtual_time.lock();
         virtual_time.goal = virtual_time.goal.max(Some(goal));
@@ -112,9 +112,10 @@ impl Clock {
         }
     }
 
-    /// Where somebody is advancing it to.
-    pub(crate) fn goal(&self) -> Option<u64> {
-        self.virtual_time.lock().goal
+    /// Where the clock is being advanced to, if it is not there yet.
+    pub(super) fn goal(&self) -> Option<u64> {
+        let virtual_time = self.virtual_time.lock();
+        virtual_time.goal.filter(|&goal| goal > nanos(virtual_time.now()))
     }
 
     /// A blocking call goes out. `release` is owed.
@@ -122,7 +123,7 @@ impl Clock {
         self.holds.fetch_add(1, Relaxed);
     }
 
-    /// A blocking call is back. True: ring the bell of the reactor, it may advance the time now.
+    /// A blocking call is back. True: ring the bells of the clock's reactors, they may advance the time now.
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         // Release pairs with the Acquire in `is_held`: who finds no holds sees what the calls did.

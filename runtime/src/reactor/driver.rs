@@ -12,11 +12,23 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// What waits: for events, a ring of the bell, the alarm. Only the thread that drives the core calls it.
+/// What a wait came across besides events of sources.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The alarm went off.
+    pub(crate) alarm: bool,
+    /// The bell was rung.
+    pub(crate) bell: bool,
+}
+
+/// What waits: for events, a ring of the bell, the alarm. One thread at a time calls it.
 pub(crate) trait Driver: Send {
     /// Looks whether something has happened, or waits until something does, as `how` says; marks readiness and pushes the wakers
-    /// it found into `woken` (it wakes none itself). Tells whether the alarm went off. It may come back early and with nothing.
-    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<bool>;
+    /// it found into `woken` (it wakes none itself). Tells what else it heard. It may come back early and with nothing.
+    ///
+    /// With [`Wait::Poll`] it looks only if there are sources: a bell or an alarm may stay unheard until a wait that blocks. With
+    /// [`Wait::AtMost`] it looks in any case; how exact the limit is depends on the system.
+    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<Heard>;
 
     /// The alarm goes off once `after` from now, in the place of the one that was set before: it ends the wait that is going on
     /// then, or the next one that blocks. It stays set however many waits end before.
@@ -49,21 +61,39 @@ impl DriverHandle {
         self.bell.wake().expect("the bell is an open descriptor that takes a word at any time");
     }
 
+    /// Whether the next wait would find something: an event, a ring, the alarm. It stays to be found. False if the system cannot
+    /// tell.
+    pub(crate) fn has_events(&self) -> bool {
+        self.wait_for_events(Some(Duration::ZERO)).unwrap_or(false)
+    }
+
+    /// Waits until the next wait of the driver would find something, which stays to be found, or until `limit` has passed. Tells
+    /// whether there is something; it may come back early. None, at once, if the system cannot tell.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn wait_for_events(&self, limit: Option<Duration>) -> Option<bool> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+        let limit = limit.map(|limit| Timespec {
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        });
+        let mut descriptors = [PollFd::new(&self.registry, PollFlags::IN)];
+        match poll(&mut descriptors, limit.as_ref()) {
+            Ok(ready) => Some(ready > 0),
+            // A signal handler ran.
+            Err(rustix::io::Errno::INTR) => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn wait_for_events(&self, _limit: Option<Duration>) -> Option<bool> {
+        None
+    }
+
     /// Whether there is anything that events could come from.
     pub(crate) fn has_sources(&self) -> bool {
         !self.sources.lock().is_empty()
-    }
-
-    /// Whether there are events that no wait has fetched yet. Where the system cannot tell: no.
-    pub(crate) fn has_events(&self) -> bool {
-        #[cfg(unix)]
-        {
-            super::mio::is_readable(std::os::fd::AsRawFd::as_raw_fd(&self.registry)).unwrap_or(false)
-        }
-        #[cfg(not(unix))]
-        {
-            false
-        }
     }
 
     /// Watches `io` for `interest` and marks `readiness`. What is already the case is told by the first event.

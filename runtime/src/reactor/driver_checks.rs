@@ -133,10 +133,10 @@ fn alarms_after_any_time_go_off_then_and_once() {
     for micros in [0, 1, 150, 999, 1_000, 1_001, 3_500, 9_999, 10_000, 11_300] {
         let start = Instant::now();
         driver.set_alarm(Duration::from_micros(micros));
-        while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+        while !driver.wait(Wait::Block, &mut Vec::new()).unwrap().alarm {}
         assert!(start.elapsed() >= Duration::from_micros(micros));
         driver.handle().wake();
-        assert!(!driver.wait(Wait::Block, &mut Vec::new()).unwrap());
+        assert!(!driver.wait(Wait::Block, &mut Vec::new()).unwrap().alarm);
     }
 }
 
@@ -146,7 +146,7 @@ fn alarm_stays_set_when_something_else_ends_the_wait() {
     let start = Instant::now();
     driver.set_alarm(Duration::from_millis(1));
     driver.handle().wake();
-    while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+    while !driver.wait(Wait::Block, &mut Vec::new()).unwrap().alarm {}
     assert!(start.elapsed() >= Duration::from_millis(1));
 }
 
@@ -156,12 +156,12 @@ fn alarm_set_again_takes_back_the_one_that_went_off_unheard() {
     driver.set_alarm(Duration::from_nanos(1));
     let start = Instant::now();
     driver.set_alarm(Duration::from_millis(1));
-    while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+    while !driver.wait(Wait::Block, &mut Vec::new()).unwrap().alarm {}
     assert!(start.elapsed() >= Duration::from_millis(1));
     for after in [Duration::from_secs(u64::MAX), Duration::MAX] {
         driver.set_alarm(after);
         driver.handle().wake();
-        assert!(!driver.wait(Wait::Block, &mut Vec::new()).unwrap());
+        assert!(!driver.wait(Wait::Block, &mut Vec::new()).unwrap().alarm);
     }
 }
 

@@ -10,21 +10,22 @@ use super::remote::{Posted, RemoteTimer, Request, Requests};
 use super::together::Together;
 use super::wheel::Key;
 use crate::primitives::atomic::AtomicBool;
-use crate::primitives::atomic::Ordering::{Acquire, Release};
+use crate::primitives::atomic::Ordering::{Acquire, SeqCst};
 
 /// Names a reactor; never used twice in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ReactorId(u32);
 
+#[derive(Debug)]
 pub(crate) struct Handle {
     id: ReactorId,
     clock: Arc<Clock>,
     driver: Arc<DriverHandle>,
     pub(super) requests: Requests,
-    /// The reactors that go by the same clock, this one included, if there are several.
-    together: OnceLock<Weak<Together>>,
     /// The bell was rung. Only virtual time asks: it does not advance if somebody wants to be heard first.
     rung: AtomicBool,
+    /// The reactors of this runtime, if there are several.
+    together: OnceLock<Weak<Together>>,
 }
 
 /// The reactors that are alive. Not `crate::primitives`: a static cannot hold loom's mutex, and nothing is called under it.
@@ -32,35 +33,29 @@ static REACTORS: parking_lot::Mutex<BTreeMap<ReactorId, Weak<Handle>>> = parking
 static NEXT_ID: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 impl ReactorId {
-    /// The first of `count` names in a row.
-    pub(super) fn block(count: usize) -> Self {
+    /// The first of `count` names that follow one another.
+    pub(super) fn block(count: u32) -> Self {
         use std::sync::atomic::Ordering::Relaxed;
-        let count = u32::try_from(count).expect("a runtime has few workers");
         let id = NEXT_ID.fetch_update(Relaxed, Relaxed, |id| id.checked_add(count));
         Self(id.expect("too many runtimes: a process can make 4,294,967,295 reactors in its life"))
     }
 
-    /// The name that comes so many after this one, within a block.
-    pub(super) fn plus(self, count: usize) -> Self {
-        Self(self.0 + count as u32)
+    /// The name that comes `places` after this one.
+    pub(super) fn plus(self, places: u32) -> Self {
+        Self(self.0 + places)
     }
 
-    /// How many after `first` this comes.
-    pub(super) fn after(self, first: Self) -> Option<usize> {
-        self.0.checked_sub(first.0).map(|count| count as usize)
+    /// How many places this comes after `first`. Far too many if it comes before.
+    #[inline]
+    pub(super) fn places_after(self, first: Self) -> usize {
+        self.0.wrapping_sub(first.0) as usize
     }
 }
 
 impl Handle {
     pub(super) fn new(id: ReactorId, clock: Arc<Clock>, driver: Arc<DriverHandle>) -> Arc<Self> {
-        let handle = Arc::new(Self {
-            id,
-            clock,
-            driver,
-            requests: Requests::default(),
-            together: OnceLock::new(),
-            rung: AtomicBool::new(false),
-        });
+        let (requests, rung, together) = (Requests::default(), AtomicBool::new(false), OnceLock::new());
+        let handle = Arc::new(Self { id, clock, driver, requests, rung, together });
         REACTORS.lock().insert(id, Arc::downgrade(&handle));
         handle
     }
@@ -72,14 +67,6 @@ impl Handle {
 
     pub(super) fn forget(id: ReactorId) {
         REACTORS.lock().remove(&id);
-    }
-
-    pub(super) fn set_together(&self, together: &Arc<Together>) {
-        let _ = self.together.set(Arc::downgrade(together));
-    }
-
-    pub(super) fn together(&self) -> Option<Arc<Together>> {
-        self.together.get().and_then(Weak::upgrade)
     }
 
     pub(crate) fn id(&self) -> ReactorId {
@@ -97,14 +84,37 @@ impl Handle {
 
     /// Rings the bell: a turn that waits, or the next one that would, returns.
     pub(crate) fn wake(&self) {
-        // Release pairs with the Acquire in `take_rung`.
-        self.rung.store(true, Release);
+        // Before the bell: see `together`. At least Release, it pairs with the Acquire in `take_rung`.
+        self.rung.store(true, SeqCst);
         self.driver.wake();
+    }
+
+    /// Rings the bells of all reactors of this runtime.
+    pub(crate) fn wake_all(&self) {
+        match self.together() {
+            Some(together) => together.handles().for_each(|handle| handle.wake()),
+            None => self.wake(),
+        }
+    }
+
+    /// The reactors of this runtime, if there are several and they are alive.
+    pub(crate) fn together(&self) -> Option<Arc<Together>> {
+        self.together.get()?.upgrade()
+    }
+
+    pub(super) fn join(&self, together: &Arc<Together>) {
+        let joined = self.together.set(Arc::downgrade(together));
+        debug_assert!(joined.is_ok(), "reactors are made together once");
     }
 
     /// Whether the bell was rung since the last look.
     pub(super) fn take_rung(&self) -> bool {
         self.rung.swap(false, Acquire)
+    }
+
+    /// The same, and it stays so.
+    pub(super) fn is_rung(&self) -> bool {
+        self.rung.load(SeqCst)
     }
 
     /// A blocking call goes out: paused time does not advance by itself until `release_time`.
@@ -115,7 +125,7 @@ impl Handle {
     /// A blocking call is back.
     pub(crate) fn release_time(&self) {
         if self.clock.release() {
-            self.wake();
+            self.wake_all();
         }
     }
 

@@ -9,7 +9,7 @@
 //! Linux is what is tested.
 
 use crate::reactor::Wait;
-use crate::reactor::driver::{Driver, DriverHandle};
+use crate::reactor::driver::{Driver, DriverHandle, Heard};
 use crate::reactor::ready::Ready;
 use crate::reactor::registry::{BELL, TIMER};
 use std::io;
@@ -38,31 +38,36 @@ impl MioDriver {
 }
 
 impl Driver for MioDriver {
-    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<bool> {
+    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<Heard> {
         if how == Wait::Poll && !self.handle.has_sources() {
             // Nothing could have happened: a bell or an alarm ends the next wait that blocks.
-            return Ok(false);
+            return Ok(Heard::default());
         }
-        let timeout = if how == Wait::Poll { Some(Duration::ZERO) } else { self.alarm.timeout() };
+        let timeout = match how {
+            Wait::Poll => Some(Duration::ZERO),
+            Wait::Block => self.alarm.timeout(),
+            Wait::AtMost(limit) => Some(self.alarm.timeout().map_or(limit, |timeout| timeout.min(limit))),
+        };
         match self.poll.poll(&mut self.events, timeout) {
             // A signal handler ran. The caller comes back.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Heard::default()),
             result => result?,
         }
-        let mut went_off = self.alarm.is_due();
+        let mut heard = Heard { alarm: self.alarm.is_due(), bell: false };
         if self.events.is_empty() {
-            return Ok(went_off);
+            return Ok(heard);
         }
         let sources = self.handle.sources.lock();
         for event in &self.events {
-            // The bell means no source: that it ended the wait is all it had to do.
             if event.token() == TIMER {
-                went_off = true;
+                heard.alarm = true;
+            } else if event.token() == BELL {
+                heard.bell = true;
             } else if let Some(readiness) = sources.find(event.token()) {
                 readiness.mark(Ready::of_event(event), woken);
             }
         }
-        Ok(went_off)
+        Ok(heard)
     }
 
     fn set_alarm(&mut self, after: Duration) {
@@ -72,16 +77,6 @@ impl Driver for MioDriver {
     fn handle(&self) -> &Arc<DriverHandle> {
         &self.handle
     }
-}
-
-/// Whether there is something to read from a descriptor, such as a poller's that is just waited for by another thread.
-#[cfg(unix)]
-pub(super) fn is_readable(descriptor: std::os::fd::RawFd) -> io::Result<bool> {
-    let mut poll = mio::Poll::new()?;
-    poll.registry().register(&mut mio::unix::SourceFd(&descriptor), BELL, mio::Interest::READABLE)?;
-    let mut events = mio::Events::with_capacity(1);
-    poll.poll(&mut events, Some(Duration::ZERO))?;
-    Ok(!events.is_empty())
 }
 
 impl Drop for MioDriver {
@@ -193,7 +188,7 @@ mod tests {
         let mut driver = MioDriver::new().unwrap();
         let start = Instant::now();
         driver.alarm.at = Some(start + MS);
-        while !driver.wait(Wait::Block, &mut Vec::new()).unwrap() {}
+        while !driver.wait(Wait::Block, &mut Vec::new()).unwrap().alarm {}
         assert!(start.elapsed() >= MS);
     }
 }

@@ -1,12 +1,12 @@
 //! I/O and time meet here and nowhere else: [`Reactor::turn`] waits for both.
 //!
-//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody. [`Station`] is
-//! what lies between: driver and wheel, which another worker may serve while the owner is stuck.
+//! [`Reactor`] is the inside view, for the thread that drives the core; [`Handle`] the outside view, for everybody; [`Station`]
+//! is between the two, for other workers of the same runtime.
 
 pub(crate) mod clock;
 pub(crate) mod driver;
 mod handle;
-pub(crate) mod lock;
+mod lock;
 pub(crate) mod mio;
 pub(crate) mod readiness;
 pub(crate) mod ready;
@@ -22,6 +22,8 @@ mod driver_checks;
 mod checks;
 #[cfg(test)]
 mod readiness_checks;
+#[cfg(test)]
+mod station_checks;
 #[cfg(all(test, not(loom)))]
 pub(crate) mod testing;
 #[cfg(all(test, not(loom)))]
@@ -37,14 +39,14 @@ use std::time::{Duration, Instant};
 pub(crate) use self::handle::{Handle, ReactorId};
 pub(crate) use self::remote::RemoteTimer;
 pub(crate) use self::station::Station;
-pub(crate) use self::together::{Together, build_many};
+pub(crate) use self::together::Together;
 pub(crate) use self::wheel::Key;
 
 use self::clock::{Clock, instant, length, nanos};
 use self::driver::Driver;
-use self::lock::Users;
-use self::station::NO_ALARM;
-use self::wheel::Precision;
+use self::lock::{Owner, Sharing};
+use self::station::{Watch, precision};
+use self::wheel::{Precision, Wheel};
 use crate::panics::quietly;
 
 /// So many wakers stay allocated between two turns.
@@ -73,7 +75,7 @@ pub(crate) enum Wait {
     Poll,
     /// Wait for an event, a ring or a deadline: all tasks are idle. It may return without any of them.
     Block,
-    /// The same, but no longer than this, by the system's clock.
+    /// The same, but for no longer than this, by the system's clock even if time is virtual.
     AtMost(Duration),
 }
 
@@ -83,13 +85,17 @@ pub(crate) struct Reactor {
     clock: Arc<Clock>,
     handle: Arc<Handle>,
     station: Arc<Station>,
-    /// The others that go by the same clock.
+    /// The reactors of the other workers of this runtime, if there are any.
     together: Option<Arc<Together>>,
+    watch: Owner<Watch>,
+    wheel: Owner<Wheel<Waker>>,
     /// The latest time that the clock has shown here. What was due then needs no look at the clock.
     seen: Cell<u64>,
     /// It may be long ago that `seen` was the time: there was a wait since.
     stale: Cell<bool>,
-    /// How many turns since the last step towards the goal came while tasks were ready.
+    /// All that was due until then has been fired here.
+    fired_until: Cell<u64>,
+    /// How many turns since the last step towards the clock's goal came while tasks were ready.
     busy: Cell<u32>,
     /// What deadlines are rounded up to, as the last blocking turn found many timers due or not.
     step: Cell<u64>,
@@ -98,7 +104,7 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    /// A reactor over the operating system's poller.
+    /// A reactor over the operating system's poller, the only one of its runtime.
     ///
     /// # Errors
     ///
@@ -107,32 +113,26 @@ impl Reactor {
         Ok(Self::new(Box::new(mio::MioDriver::new()?), Arc::new(Clock::new(start_paused))))
     }
 
-    /// A reactor that is the only one of its runtime.
+    /// The only reactor of its runtime. Several are made by [`Together::new`].
     pub(crate) fn new(driver: Box<dyn Driver>, clock: Arc<Clock>) -> Self {
-        let handle = Handle::new(ReactorId::block(1), clock, Arc::clone(driver.handle()));
-        // One user: the station of a lone reactor is given to nobody else.
-        Self::over(Arc::new(Station::new(driver, handle, Users::One)), None)
+        Self::with_id(ReactorId::block(1), driver, clock, Sharing::OwnerOnly)
     }
 
-    fn station_of_many(id: ReactorId, driver: Box<dyn Driver>, clock: Arc<Clock>) -> Station {
-        let handle = Handle::new(id, clock, Arc::clone(driver.handle()));
-        Station::new(driver, handle, Users::Many)
-    }
-
-    fn among(station: Arc<Station>, together: Arc<Together>) -> Self {
-        Self::over(station, Some(together))
-    }
-
-    fn over(station: Arc<Station>, together: Option<Arc<Together>>) -> Self {
-        let handle = Arc::clone(station.handle());
+    fn with_id(id: ReactorId, driver: Box<dyn Driver>, clock: Arc<Clock>, sharing: Sharing) -> Self {
+        let now = clock.now_nanos();
+        let handle = Handle::new(id, Arc::clone(&clock), Arc::clone(driver.handle()));
+        let (watch, wheel) = (Owner::new(Watch::new(driver), sharing), Owner::new(Wheel::new(now), sharing));
         Self {
-            id: handle.id(),
-            clock: Arc::clone(handle.clock()),
-            seen: Cell::new(handle.clock().now_nanos()),
+            id,
+            clock,
+            station: Station::new(&handle, watch.lock_of_others(), wheel.lock_of_others()),
             handle,
-            station,
-            together,
+            together: None,
+            watch,
+            wheel,
+            seen: Cell::new(now),
             stale: Cell::new(false),
+            fired_until: Cell::new(0),
             busy: Cell::new(0),
             step: Cell::new(1),
             woken: Cell::default(),
@@ -146,13 +146,15 @@ impl Reactor {
     /// If the operating system refuses to wait, which no correct use of it does.
     pub(crate) fn turn(&self, how: Wait) {
         let mut woken = self.woken.take();
-        self.station.serve_requests();
-        if self.clock.is_paused() {
-            self.turn_virtual(how, &mut woken);
-        } else {
+        self.serve_requests();
+        if !self.clock.is_paused() {
             self.turn_real(how, &mut woken);
+        } else if let Some(together) = &self.together {
+            self.turn_together(together, how, &mut woken);
+        } else {
+            self.turn_virtual(how, &mut woken);
         }
-        // Nothing is borrowed from here on.
+        // No lock is held from here on.
         wake_all(&mut woken);
         woken.shrink_to(RETAINED_WAKERS);
         self.woken.set(woken);
@@ -163,23 +165,19 @@ impl Reactor {
         self.id
     }
 
-    /// What other workers may use, if there are others.
-    ///
-    /// # Panics
-    ///
-    /// If this reactor is the only one of its runtime.
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    /// What other workers may touch of it.
     pub(crate) fn station(&self) -> &Arc<Station> {
-        assert!(self.together.is_some(), "the station of a lone reactor has one user");
         &self.station
     }
 
-    /// The station of another reactor that goes by the same clock.
-    pub(crate) fn sibling(&self, id: ReactorId) -> Option<&Station> {
-        self.together.as_ref()?.find(id).map(|station| &**station)
-    }
-
-    pub(crate) fn handle(&self) -> &Arc<Handle> {
-        &self.handle
+    /// The station of this name, if it is of the same runtime, where one clock counts for all.
+    #[inline]
+    pub(crate) fn sibling(&self, id: ReactorId) -> Option<&Arc<Station>> {
+        self.together.as_ref()?.find(id)
     }
 
     #[inline]
@@ -224,90 +222,96 @@ impl Reactor {
     /// Whether a timer that was armed before `deadline` came has fired, without a look at the timer.
     #[inline]
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
-        self.station.wheel.lock().has_expired(deadline)
+        deadline <= self.fired_until.get()
     }
 
     /// Wakes `waker` in the first turn that ends at or after `deadline`.
     #[inline]
-    pub(crate) fn arm(&self, deadline: u64, waker: &Waker) -> Key {
-        // Cloned before anything is borrowed: that may run foreign code.
-        let waker = waker.clone();
-        self.station.wheel.lock().insert(deadline, waker)
+    pub(crate) fn arm(&self, deadline: u64, waker: Waker) -> Key {
+        self.wheel.lock().insert(deadline, waker)
     }
 
     /// Whom the timer wakes from now on. False if it is no longer armed.
     #[inline]
     pub(crate) fn set_waker(&self, key: Key, waker: &Waker) -> bool {
-        match self.station.wheel.lock().get_mut(key) {
+        match self.wheel.lock().get_mut(key) {
             None => return false,
             Some(armed) if armed.will_wake(waker) => return true,
             Some(_) => {}
         }
         let fresh = waker.clone();
-        // Cloning and dropping may run foreign code: neither happens while the wheel is borrowed.
-        let old = self.station.wheel.lock().get_mut(key).map(|armed| mem::replace(armed, fresh));
+        // Cloning and dropping may run foreign code: neither happens under the lock.
+        let old = self.wheel.lock().get_mut(key).map(|armed| mem::replace(armed, fresh));
         old.is_some()
     }
 
     /// Gives the timer another deadline. False if it is no longer armed.
     pub(crate) fn reschedule(&self, key: Key, deadline: u64) -> bool {
-        self.station.wheel.lock().reschedule(key, deadline)
+        self.wheel.lock().reschedule(key, deadline)
     }
 
     /// Takes the timer out and hands its waker back, if it is still armed.
     #[inline]
     pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
-        self.station.wheel.lock().remove(key)
+        self.wheel.lock().remove(key)
     }
 
     #[cfg(all(test, not(loom)))]
     pub(crate) fn armed_timers(&self) -> usize {
-        self.station.wheel.lock().len()
+        self.wheel.lock().len()
     }
 
     /// A turn while the clock runs.
     fn turn_real(&self, how: Wait, woken: &mut Vec<Waker>) {
-        if how == Wait::Poll {
-            self.wait(Wait::Poll, NO_ALARM, woken);
-            self.fire(woken);
-            return;
-        }
-        let (late, alarm) = self.prepare_alarm(how, woken);
+        let limit = match how {
+            Wait::Poll => {
+                self.wait(Wait::Poll, woken);
+                self.fire(woken);
+                return;
+            }
+            Wait::Block => None,
+            Wait::AtMost(limit) => Some(length(limit)),
+        };
+        let mut watch = self.watch.lock();
+        let late = self.prepare_alarm(&mut watch, limit, woken);
         // While the alarm is silent, nothing is due that was not due before: there is no need to look at the clock or the wheel.
-        let went_off = self.wait(if late > 0 { Wait::Poll } else { Wait::Block }, alarm, woken);
+        let went_off = self.wait_in(&mut watch, if late > 0 { Wait::Poll } else { Wait::Block }, woken);
+        drop(watch);
         if late > 0 || went_off {
-            self.step.set(burst_step(late + self.fire(woken)));
+            let fired = late + self.fire(woken);
+            // An alarm that ends a limited wait says nothing about how many timers there are.
+            if fired > 0 || limit.is_none() {
+                self.step.set(burst_step(fired));
+            }
         }
     }
 
-    /// Sees to it that a wait ends when the next timer is due, or when it has lasted long enough. Fires what is due already, and
-    /// tells how many; and when the alarm goes off.
-    fn prepare_alarm(&self, how: Wait, woken: &mut Vec<Waker>) -> (usize, u64) {
-        let limit =
-            if let Wait::AtMost(most) = how { Some(self.now_nanos().saturating_add(length(most))) } else { None };
-        while let Some(next) = self.next_stop().into_iter().chain(limit).min() {
-            let alarm = self.station.alarm();
+    /// Sees to it that a wait ends when the next timer is due, or `limit` nanoseconds from now. Fires what is due already, and
+    /// tells how many.
+    fn prepare_alarm(&self, watch: &mut Watch, limit: Option<u64>, woken: &mut Vec<Waker>) -> usize {
+        let end = limit.map(|limit| self.now_nanos().saturating_add(limit));
+        while let Some(next) = earlier(self.next_stop(), end) {
             // The alarm is set by the system's clock: if ours is another, it may have been moved meanwhile.
-            if alarm <= next && self.clock.is_real() {
-                return (0, alarm);
+            if watch.is_set_for(next) && self.clock.is_real() {
+                return 0;
             }
             let now = self.now_nanos();
-            if now < next {
-                self.station.set_alarm(Duration::from_nanos(next - now), next);
-                return (0, next);
+            if now < next || end == Some(next) {
+                watch.set_alarm(next, now);
+                return 0;
             }
             // This also has the wheel learn the time, if it was not used for long.
             let late = self.fire(woken);
-            if late > 0 || limit == Some(next) {
-                return (late.max(1), NO_ALARM);
+            if late > 0 {
+                return late;
             }
         }
-        (0, self.station.alarm())
+        0
     }
 
     /// When the wheel has something to do next. An empty one gives memory back: nobody may come for long.
     fn next_stop(&self) -> Option<u64> {
-        let mut wheel = self.station.wheel.lock();
+        let mut wheel = self.wheel.lock();
         let next = wheel.next_deadline(Precision::Tick);
         if next.is_none() {
             wheel.trim();
@@ -315,57 +319,62 @@ impl Reactor {
         next.map(|next| next.checked_next_multiple_of(self.step.get()).unwrap_or(next))
     }
 
-    /// A turn while the clock stands: events first, then what is due; only if there is neither, time moves.
+    /// A turn while the clock stands, of a reactor that is alone: events first, then what is due; only if there is neither, time
+    /// moves.
     fn turn_virtual(&self, how: Wait, woken: &mut Vec<Waker>) {
-        if let Some(together) = &self.together {
-            return self.turn_virtual_among(together, how, woken);
-        }
-        self.wait(Wait::Poll, NO_ALARM, woken);
+        // First of all: a call that is back by then has woken who waits for it, which shows below.
+        let is_held = self.clock.is_held();
+        self.wait(Wait::Poll, woken);
         self.fire(woken);
         if !woken.is_empty() || self.handle.take_rung() {
             return;
         }
-        let goal = self.clock.goal().filter(|&goal| !self.has_seen(goal) && self.may_step(how));
-        let moves = goal.is_some() || how == Wait::Block && !self.clock.is_held();
-        let deadline = if moves { self.station.wheel.lock().next_deadline(Precision::Exact) } else { None };
-        match deadline.into_iter().chain(goal).min() {
+        let goal = self.clock.goal().filter(|_| self.may_step(how));
+        let moves = goal.is_some() || how != Wait::Poll && !is_held;
+        let deadline = if moves { self.wheel.lock().next_deadline(Precision::Exact) } else { None };
+        match earlier(deadline, goal) {
             Some(next) => self.clock.advance_to(instant(next)),
-            None if how == Wait::Block => {
-                self.station.wheel.lock().trim();
-                self.wait(Wait::Block, self.station.alarm(), woken);
+            None if how == Wait::Poll => {}
+            None => {
+                self.wheel.lock().trim();
+                self.wait_limited(how, woken);
             }
-            None => {}
         }
         self.fire(woken);
-    }
-
-    /// The same where the time is moved by the last worker that goes to sleep (see [`Together::step`]).
-    fn turn_virtual_among(&self, together: &Together, how: Wait, woken: &mut Vec<Waker>) {
-        let mut alarm = self.station.alarm();
-        if let Wait::AtMost(most) = how {
-            // By the system's clock, which has nothing to do with ours: to be set anew whatever comes next.
-            alarm = NO_ALARM - 1;
-            self.station.set_alarm(most, alarm);
-        }
-        self.wait(if how == Wait::Poll { Wait::Poll } else { Wait::Block }, alarm, woken);
-        self.fire(woken);
-        if how == Wait::Poll && woken.is_empty() {
-            together.step_if_due();
-        }
     }
 
     /// Whether it is time for a step towards the goal.
     fn may_step(&self, how: Wait) -> bool {
-        let busy = if how == Wait::Block { BUSY_TURNS } else { self.busy.get() + 1 };
+        let busy = if how == Wait::Poll { self.busy.get() + 1 } else { BUSY_TURNS };
         self.busy.set(busy % BUSY_TURNS);
         busy == BUSY_TURNS
     }
 
+    fn serve_requests(&self) {
+        if self.handle.requests.is_pending() {
+            let mut removed = Vec::new();
+            self.handle.requests.serve(&mut self.wheel.lock(), &mut removed);
+        }
+    }
+
+    /// Waits for events and for the bell, at most as long as `how` says.
+    fn wait_limited(&self, how: Wait, woken: &mut Vec<Waker>) {
+        let mut watch = self.watch.lock();
+        if let Wait::AtMost(limit) = how {
+            watch.set_alarm_after(limit);
+        }
+        self.wait_in(&mut watch, Wait::Block, woken);
+    }
+
+    fn wait(&self, how: Wait, woken: &mut Vec<Waker>) {
+        self.wait_in(&mut self.watch.lock(), how, woken);
+    }
+
     /// Tells whether the alarm went off.
-    fn wait(&self, how: Wait, alarm: u64, woken: &mut Vec<Waker>) -> bool {
+    fn wait_in(&self, watch: &mut Watch, how: Wait, woken: &mut Vec<Waker>) -> bool {
         self.stale.set(true);
-        match self.station.wait(how, alarm, woken) {
-            Ok(went_off) => went_off,
+        match watch.wait(how, woken) {
+            Ok(heard) => heard.alarm,
             Err(error) => panic!("the I/O driver cannot wait: {error}"),
         }
     }
@@ -373,23 +382,36 @@ impl Reactor {
     /// Moves the wakers of what is due to `woken`; tells how many. Looks at the clock only if there is a timer.
     fn fire(&self, woken: &mut Vec<Waker>) -> usize {
         let before = woken.len();
-        match self.station.fire(&self.clock, woken) {
-            Some(now) => self.see(now),
-            None if !self.clock.is_real() && self.clock.goal().is_some() => self.see(self.clock.now_nanos()),
-            None => {}
+        let mut wheel = self.wheel.lock();
+        if !wheel.is_empty() {
+            let now = self.now_nanos();
+            wheel.advance(now, precision(&self.clock), woken);
+            // Another worker may have looked at the clock later.
+            self.fired_until.set(wheel.expired_until().min(now));
+        } else if !self.clock.is_real() {
+            self.now_nanos();
         }
         woken.len() - before
     }
 }
 
 impl Drop for Reactor {
-    /// Wakes whoever waits for a timer here, so that it learns that the timer will never fire.
+    /// Wakes whoever waits for a timer or an event here, so that it learns that it will never come.
     fn drop(&mut self) {
         Handle::forget(self.id);
         let mut orphans = Vec::new();
-        self.station.close(&mut orphans);
+        self.handle.requests.close(&mut orphans);
+        self.wheel.lock().clear(&mut orphans);
+        let driver = self.watch.lock().close();
         wake_all(&mut orphans);
+        drop(driver);
     }
+}
+
+/// The earlier one of two times that there may be.
+#[inline]
+fn earlier(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
 
 /// What deadlines are rounded up to after so many timers have fired together.

@@ -52,21 +52,19 @@ impl Requests {
             return Posted::Closed;
         }
         queue.requests.push(request);
-        // Release pairs with the Acquire in `are_pending`. The ring, which comes later, is what makes the owner look.
+        // Release pairs with the Acquire in `is_pending`. The ring, which comes later, is what makes the owner look.
         self.pending.store(true, Release);
         if can_wait && !queue.requests.len().is_multiple_of(PATIENCE) { Posted::Nothing } else { Posted::Ring }
     }
 
     /// Whether there may be any.
-    #[inline]
-    pub(crate) fn are_pending(&self) -> bool {
-        // Acquire pairs with the Release in `post`.
+    pub(crate) fn is_pending(&self) -> bool {
         self.pending.load(Acquire)
     }
 
     /// Does what was asked for. The wakers of cancelled timers go to `removed`, to be dropped when nothing is borrowed.
     pub(crate) fn serve(&self, wheel: &mut Wheel<Waker>, removed: &mut Vec<Waker>) {
-        if !self.are_pending() {
+        if !self.is_pending() {
             return;
         }
         for request in self.take() {

@@ -1,8 +1,7 @@
-//! The part of a reactor that others may use: driver, sources and wheel, each under its lock.
+//! What others may touch of a reactor: driver and wheel, each behind a lock of its own.
 //!
-//! The owner holds the driver while it sleeps in it. So others only ever try to take it: an owner that sleeps needs no help. The
-//! wheel is held for a few instructions, never over a wait. Nothing that is not ours (a waker's clone, wake or drop) runs under
-//! either.
+//! The owner holds the driver while it waits in it, so others only try for it: who is asleep in there needs no help. Nobody waits
+//! with the wheel in its hands. Who wants both takes the driver first. No waker is cloned, woken or dropped under either lock.
 
 use std::io;
 use std::sync::Arc;
@@ -10,128 +9,202 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::driver::Driver;
-use super::handle::Handle;
-use super::lock::{Lock, Users};
+use super::driver::{Driver, Heard};
+use super::lock::{Guard, Lock};
 use super::wheel::{Key, Precision, Wheel};
-use super::{Wait, wake_all};
-use crate::primitives::atomic::AtomicU64;
-use crate::primitives::atomic::Ordering::Relaxed;
+use super::{Handle, ReactorId, Wait, wake_all};
+use crate::primitives::atomic::AtomicBool;
+use crate::primitives::atomic::Ordering::SeqCst;
 
-/// No alarm is set, as far as is known.
-pub(super) const NO_ALARM: u64 = u64::MAX;
+/// No timer is due later than this.
+const NO_ALARM: u64 = u64::MAX;
 
+/// The middle between the inside and the outside view: another worker serves a reactor through it, whose own is busy with a task
+/// for too long.
 pub(crate) struct Station {
-    handle: Arc<Handle>,
-    driver: Lock<Box<dyn Driver>>,
-    pub(super) wheel: Lock<Wheel<Waker>>,
-    /// When the driver's alarm goes off at the latest. Written by who holds the driver.
-    alarm: AtomicU64,
+    pub(super) handle: Arc<Handle>,
+    clock: Arc<Clock>,
+    watch: Arc<Lock<Watch>>,
+    wheel: Arc<Lock<Wheel<Waker>>>,
+    /// A thread drives the reactor.
+    driven: AtomicBool,
+    /// That thread is up, as far as virtual time is concerned: see `together`.
+    stirring: AtomicBool,
 }
 
 impl Station {
-    pub(super) fn new(driver: Box<dyn Driver>, handle: Arc<Handle>, users: Users) -> Self {
-        let now = handle.clock().now_nanos();
-        Self {
-            handle,
-            driver: Lock::new(driver, users),
-            wheel: Lock::new(Wheel::new(now), users),
-            alarm: AtomicU64::new(NO_ALARM),
+    pub(super) fn new(handle: &Arc<Handle>, watch: &Arc<Lock<Watch>>, wheel: &Arc<Lock<Wheel<Waker>>>) -> Arc<Self> {
+        Arc::new(Self {
+            handle: Arc::clone(handle),
+            clock: Arc::clone(handle.clock()),
+            watch: Arc::clone(watch),
+            wheel: Arc::clone(wheel),
+            driven: AtomicBool::new(false),
+            stirring: AtomicBool::new(false),
+        })
+    }
+
+    /// Does on any thread what a turn that does not wait would do: serves requests, marks what is ready, fires what is due, and
+    /// wakes who waits for it. Tells how many it woke.
+    ///
+    /// The owner may do the same at the same time. One that is alone of its runtime is served by nobody.
+    pub(crate) fn serve(&self) -> usize {
+        let mut found = Found::default();
+        self.serve_requests(&mut found);
+        // An error is the owner's to report: it will meet it, too.
+        let heard = self.poll(&mut found).unwrap_or_default();
+        self.fire(&mut found);
+        if heard.bell {
+            self.pass_on();
         }
+        found.wake()
+    }
+
+    /// Whether somebody has to drive this reactor: it has sources, timers or requests.
+    pub(crate) fn has_work(&self) -> bool {
+        let has_timers = || self.wheel.lock().is_some_and(|wheel| !wheel.is_empty());
+        self.handle.requests.is_pending() || self.handle.driver().has_sources() || has_timers()
+    }
+
+    pub(crate) fn id(&self) -> ReactorId {
+        self.handle.id()
     }
 
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle
     }
 
-    /// Whether anything here needs a thread: sources, timers, or requests for timers.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.wheel.lock().is_empty() || self.handle.requests.are_pending() || self.handle.driver().has_sources()
+    /// A thread begins to drive the reactor, or leaves it.
+    pub(crate) fn set_driven(&self, driven: bool) {
+        // Before others learn that they need not look after it.
+        self.stirring.store(true, SeqCst);
+        self.driven.store(driven, SeqCst);
     }
 
-    /// Does what the owner, which is stuck in a task, does not get to: serves requests, looks for events, fires what is due. How many
-    /// wakers were woken.
-    pub(crate) fn serve(&self) -> usize {
-        let mut woken = Vec::new();
-        self.serve_requests();
-        if let Some(mut driver) = self.driver.try_lock() {
-            // An error is the owner's to report, when it meets it.
-            if let Ok(true) = driver.wait(Wait::Poll, &mut woken) {
-                self.alarm.store(NO_ALARM, Relaxed);
-            }
+    pub(super) fn is_driven(&self) -> bool {
+        self.driven.load(SeqCst)
+    }
+
+    pub(super) fn set_stirring(&self, stirring: bool) {
+        self.stirring.store(stirring, SeqCst);
+    }
+
+    pub(super) fn is_stirring(&self) -> bool {
+        self.stirring.load(SeqCst)
+    }
+
+    /// Takes the timer out and hands its waker back, if it is still armed.
+    pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
+        self.wheel.lock()?.remove(key)
+    }
+
+    /// The exact deadline of the timer that is due first.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.wheel.lock()?.next_deadline(Precision::Exact)
+    }
+
+    pub(super) fn serve_requests(&self, found: &mut Found) {
+        if self.handle.requests.is_pending()
+            && let Some(mut wheel) = self.wheel.lock()
+        {
+            self.handle.requests.serve(&mut wheel, &mut found.removed);
         }
-        self.fire(self.handle.clock(), &mut woken);
-        let count = woken.len();
-        wake_all(&mut woken);
+    }
+
+    /// Looks for events, if nobody waits for them. Who hears the bell [passes it on](Station::pass_on).
+    pub(super) fn poll(&self, found: &mut Found) -> io::Result<Heard> {
+        match self.watch.try_lock() {
+            Some(mut watch) => watch.wait(Wait::Poll, &mut found.woken),
+            None => Ok(Heard::default()),
+        }
+    }
+
+    pub(super) fn fire(&self, found: &mut Found) {
+        if let Some(mut wheel) = self.wheel.lock() {
+            fire(&mut wheel, &self.clock, &mut found.woken);
+        }
+    }
+
+    /// The bell was meant for the owner, which may have been about to wait.
+    pub(super) fn pass_on(&self) {
+        self.handle.driver().wake();
+    }
+}
+
+/// The driver and what its alarm is set to.
+pub(super) struct Watch {
+    /// None: the reactor is gone.
+    driver: Option<Box<dyn Driver>>,
+    /// When the alarm goes off at the latest; [`NO_ALARM`] if that is not known.
+    alarm: u64,
+}
+
+impl Watch {
+    pub(super) fn new(driver: Box<dyn Driver>) -> Self {
+        Self { driver: Some(driver), alarm: NO_ALARM }
+    }
+
+    pub(super) fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<Heard> {
+        let Some(driver) = &mut self.driver else { return Ok(Heard::default()) };
+        let heard = driver.wait(how, woken)?;
+        if heard.alarm {
+            self.alarm = NO_ALARM;
+        }
+        Ok(heard)
+    }
+
+    /// Whether the alarm goes off at `time` or before.
+    #[inline]
+    pub(super) fn is_set_for(&self, time: u64) -> bool {
+        self.alarm <= time
+    }
+
+    /// The alarm goes off at `time` of a clock that shows `now`.
+    pub(super) fn set_alarm(&mut self, time: u64, now: u64) {
+        if let Some(driver) = &mut self.driver {
+            driver.set_alarm(Duration::from_nanos(time.saturating_sub(now)));
+            self.alarm = time;
+        }
+    }
+
+    /// The alarm goes off at some time that has nothing to do with the clock.
+    pub(super) fn set_alarm_after(&mut self, duration: Duration) {
+        if let Some(driver) = &mut self.driver {
+            driver.set_alarm(duration);
+            self.alarm = NO_ALARM;
+        }
+    }
+
+    /// Nothing will be waited for any more. Dropping the driver wakes who waits, so it is dropped outside the lock.
+    #[must_use = "to be dropped when the lock has been given back"]
+    pub(super) fn close(&mut self) -> Option<Box<dyn Driver>> {
+        self.driver.take()
+    }
+}
+
+/// Wakers that come out of a reactor, to be woken or dropped when no lock is held.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) woken: Vec<Waker>,
+    pub(super) removed: Vec<Waker>,
+}
+
+impl Found {
+    /// Tells how many.
+    pub(super) fn wake(mut self) -> usize {
+        let count = self.woken.len();
+        wake_all(&mut self.woken);
         count
     }
+}
 
-    /// When the alarm is known to go off.
-    #[inline]
-    pub(super) fn alarm(&self) -> u64 {
-        self.alarm.load(Relaxed)
+/// Moves what is due to `woken`. Looks at the clock only if there is a timer.
+pub(super) fn fire(wheel: &mut Guard<'_, Wheel<Waker>>, clock: &Clock, woken: &mut Vec<Waker>) {
+    if !wheel.is_empty() {
+        wheel.advance(clock.now_nanos(), precision(clock), woken);
     }
+}
 
-    /// Has the alarm go off `after` from now, which is at `time`.
-    pub(super) fn set_alarm(&self, after: Duration, time: u64) {
-        let mut driver = self.driver.lock();
-        driver.set_alarm(after);
-        self.alarm.store(time, Relaxed);
-    }
-
-    /// Waits; whether the alarm went off. One that blocks relies on the alarm being what it was for the caller: if another thread has
-    /// served the station since and met the alarm, it has gone off for the owner, too.
-    pub(super) fn wait(&self, how: Wait, alarm: u64, woken: &mut Vec<Waker>) -> io::Result<bool> {
-        let mut driver = self.driver.lock();
-        if how != Wait::Poll && self.alarm.load(Relaxed) != alarm {
-            return Ok(true);
-        }
-        let went_off = driver.wait(how, woken)?;
-        if went_off {
-            self.alarm.store(NO_ALARM, Relaxed);
-        }
-        Ok(went_off)
-    }
-
-    pub(super) fn serve_requests(&self) {
-        if self.handle.requests.are_pending() {
-            let mut removed = Vec::new();
-            self.handle.requests.serve(&mut self.wheel.lock(), &mut removed);
-        }
-    }
-
-    /// Moves the wakers of what is due by `clock` to `woken`, and answers with the time if it looked at it.
-    pub(super) fn fire(&self, clock: &Clock, woken: &mut Vec<Waker>) -> Option<u64> {
-        let mut wheel = self.wheel.lock();
-        if wheel.is_empty() {
-            return None;
-        }
-        let now = clock.now_nanos();
-        wheel.advance(now, if clock.is_paused() { Precision::Exact } else { Precision::Tick }, woken);
-        Some(now)
-    }
-
-    /// Takes a timer out on behalf of a sleep that has moved away.
-    pub(crate) fn cancel(&self, key: Key) {
-        let removed = self.wheel.lock().remove(key);
-        drop(removed);
-    }
-
-    /// Whether the driver has events that nobody has fetched. If nobody waits in it, they are fetched.
-    pub(super) fn look(&self, woken: &mut Vec<Waker>) -> bool {
-        if let Some(mut driver) = self.driver.try_lock() {
-            let before = woken.len();
-            if let Ok(true) = driver.wait(Wait::Poll, woken) {
-                self.alarm.store(NO_ALARM, Relaxed);
-            }
-            return woken.len() > before;
-        }
-        self.handle.driver().has_events()
-    }
-
-    /// Everything that waits here for a timer.
-    pub(super) fn close(&self, orphans: &mut Vec<Waker>) {
-        self.handle.requests.close(orphans);
-        self.wheel.lock().clear(orphans);
-    }
+pub(super) fn precision(clock: &Clock) -> Precision {
+    if clock.is_paused() { Precision::Exact } else { Precision::Tick }
 }

@@ -7,9 +7,9 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::driver::{Driver, DriverHandle};
+use super::driver::{Driver, DriverHandle, Heard};
 use super::mio::MioDriver;
-use super::{Reactor, Wait};
+use super::{Reactor, Together, Wait};
 
 /// What the driver was asked and what it is to answer.
 #[derive(Default)]
@@ -26,9 +26,21 @@ pub(crate) struct Script {
 
 /// A reactor that does what the script says, besides what it would do anyway.
 pub(crate) fn scripted(start_paused: bool) -> (Reactor, Arc<Script>) {
+    let (driver, script) = scripted_driver();
+    (Reactor::new(driver, Arc::new(Clock::new(start_paused))), script)
+}
+
+/// Two of one runtime.
+pub(crate) fn scripted_pair(start_paused: bool) -> ([Reactor; 2], [Arc<Script>; 2], Arc<Together>) {
+    let ((first, script), (second, other_script)) = (scripted_driver(), scripted_driver());
+    let (reactors, together) = Together::over(vec![first, second], Arc::new(Clock::new(start_paused)));
+    let Ok(reactors) = <[Reactor; 2]>::try_from(reactors) else { panic!("as many as there are drivers") };
+    (reactors, [script, other_script], together)
+}
+
+fn scripted_driver() -> (Box<dyn Driver>, Arc<Script>) {
     let script = Arc::<Script>::default();
-    let driver = ScriptedDriver { system: MioDriver::new().unwrap(), script: Arc::clone(&script) };
-    (Reactor::new(Box::new(driver), Arc::new(Clock::new(start_paused))), script)
+    (Box::new(ScriptedDriver { system: MioDriver::new().unwrap(), script: Arc::clone(&script) }), script)
 }
 
 struct ScriptedDriver {
@@ -37,7 +49,7 @@ struct ScriptedDriver {
 }
 
 impl Driver for ScriptedDriver {
-    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<bool> {
+    fn wait(&mut self, how: Wait, woken: &mut Vec<Waker>) -> io::Result<Heard> {
         self.script.waits.lock().unwrap().push(how);
         woken.append(&mut self.script.events.lock().unwrap());
         if how == Wait::Block

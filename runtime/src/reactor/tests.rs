@@ -65,7 +65,7 @@ fn a_blocking_turn_waits_until_the_deadline() {
     let world = World::real();
     let flag = Flag::new();
     let deadline = world.reactor.now() + Duration::from_millis(2);
-    world.reactor.arm(nanos(deadline), &flag.waker());
+    world.reactor.arm(nanos(deadline), flag.waker());
     while !flag.take() {
         world.reactor.turn(Wait::Block);
     }
@@ -78,7 +78,7 @@ fn a_blocking_turn_waits_until_the_deadline() {
 fn events_before_the_alarm_cost_no_look_at_the_clock() {
     let world = World::real();
     let now = world.reactor.now();
-    let key = world.reactor.arm(nanos(now + SECOND * 60), Waker::noop());
+    let key = world.reactor.arm(nanos(now + SECOND * 60), Waker::noop().clone());
     for round in 0..3 {
         world.script.events.lock().unwrap().push(Flag::new().waker());
         let seen = world.reactor.seen.get();
@@ -87,12 +87,12 @@ fn events_before_the_alarm_cost_no_look_at_the_clock() {
         assert_eq!(world.reactor.seen.get() == seen, round > 0);
     }
     // Neither a later timer nor none at all changes the alarm, an earlier one does.
-    world.reactor.arm(nanos(now + SECOND * 70), Waker::noop());
+    world.reactor.arm(nanos(now + SECOND * 70), Waker::noop().clone());
     assert!(world.reactor.cancel(key).is_some());
     world.script.events.lock().unwrap().push(Flag::new().waker());
     world.reactor.turn(Wait::Block);
     assert_eq!(alarms(&world), []);
-    world.reactor.arm(nanos(now + SECOND), Waker::noop());
+    world.reactor.arm(nanos(now + SECOND), Waker::noop().clone());
     world.script.events.lock().unwrap().push(Flag::new().waker());
     world.reactor.turn(Wait::Block);
     assert!(matches!(*alarms(&world), [after] if after <= SECOND));
@@ -117,12 +117,12 @@ fn an_alarm_for_a_cancelled_timer_does_no_harm() {
     let world = World::real();
     let flag = Flag::new();
     let now = world.reactor.now();
-    let key = world.reactor.arm(nanos(now + Duration::from_millis(1)), Waker::noop());
+    let key = world.reactor.arm(nanos(now + Duration::from_millis(1)), Waker::noop().clone());
     world.script.events.lock().unwrap().push(Flag::new().waker());
     world.reactor.turn(Wait::Block);
     assert!(world.reactor.cancel(key).is_some());
     let deadline = now + Duration::from_millis(2);
-    world.reactor.arm(nanos(deadline), &flag.waker());
+    world.reactor.arm(nanos(deadline), flag.waker());
     while !flag.take() {
         world.reactor.turn(Wait::Block);
     }
@@ -134,7 +134,7 @@ fn an_alarm_from_before_a_pause_is_not_trusted() {
     let world = World::real();
     let flag = Flag::new();
     let now = world.reactor.now();
-    world.reactor.arm(nanos(now + SECOND * 60), &flag.waker());
+    world.reactor.arm(nanos(now + SECOND * 60), flag.waker());
     world.script.events.lock().unwrap().push(Flag::new().waker());
     world.reactor.turn(Wait::Block);
     assert_eq!(alarms(&world).len(), 1);
@@ -153,15 +153,15 @@ fn memory_of_a_burst_is_given_back_before_a_wait_without_timers() {
     for world in [World::real(), World::paused()] {
         let now = world.reactor.now();
         for _ in 0..10_000 {
-            world.reactor.arm(nanos(now - SECOND), Waker::noop());
+            world.reactor.arm(nanos(now - SECOND), Waker::noop().clone());
         }
         world.reactor.turn(Wait::Block);
         assert_eq!(world.reactor.armed_timers(), 0);
-        assert!(world.reactor.station.wheel.lock().capacity() >= 10_000, "the next burst may be near");
+        assert!(world.reactor.wheel.lock().capacity() >= 10_000, "the next burst may be near");
         let handle = world.handle();
         *world.script.meanwhile.lock().unwrap() = Some(Box::new(move || handle.wake()));
         world.reactor.turn(Wait::Block);
-        assert_eq!(world.reactor.station.wheel.lock().capacity(), 0);
+        assert_eq!(world.reactor.wheel.lock().capacity(), 0);
     }
 }
 
@@ -172,7 +172,7 @@ fn a_wheel_that_was_unused_for_long_waits_once() {
     let now = world.reactor.now() + Duration::from_secs(100_000);
     world.reactor.clock().advance_to(now);
     world.reactor.clock().resume().unwrap();
-    world.reactor.arm(nanos(now + SECOND * 3600), &flag.waker());
+    world.reactor.arm(nanos(now + SECOND * 3600), flag.waker());
     world.handle().wake();
     world.reactor.turn(Wait::Block);
     assert!(!flag.take());
@@ -186,7 +186,7 @@ fn a_deadline_in_the_past_fires_in_the_next_turn() {
     let world = World::real();
     let flag = Flag::new();
     let now = world.reactor.now();
-    world.reactor.arm(nanos(now - SECOND), &flag.waker());
+    world.reactor.arm(nanos(now - SECOND), flag.waker());
     world.reactor.turn(Wait::Block);
     assert!(flag.take());
 }
@@ -197,7 +197,7 @@ fn a_burst_is_served_in_larger_steps_until_it_is_over() {
     let now = world.reactor.now();
     let fire = |count| {
         for _ in 0..count {
-            world.reactor.arm(nanos(now - SECOND), Waker::noop());
+            world.reactor.arm(nanos(now - SECOND), Waker::noop().clone());
         }
         world.reactor.turn(Wait::Block);
         world.reactor.step.get()
@@ -217,13 +217,13 @@ fn the_steps_of_a_burst_never_end_before_the_deadline() {
         world.reactor.step.set(step);
         for ahead in [1, step - 1, step, step + 1, 3 * step + 7, 1 << 60, u64::MAX >> 2] {
             let deadline = world.reactor.now_nanos() + ahead;
-            let key = world.reactor.arm(deadline, Waker::noop());
-            let exact = world.reactor.station.wheel.lock().next_deadline(super::Precision::Tick).unwrap();
+            let key = world.reactor.arm(deadline, Waker::noop().clone());
+            let exact = world.reactor.wheel.lock().next_deadline(super::Precision::Tick).unwrap();
             let stop = world.reactor.next_stop().unwrap();
             assert!(stop >= exact && stop - exact < step && stop.is_multiple_of(step));
             assert!(world.reactor.cancel(key).is_some());
         }
-        world.reactor.arm(u64::MAX, Waker::noop());
+        world.reactor.arm(u64::MAX, Waker::noop().clone());
         assert!(world.reactor.next_stop().is_some());
     }
 }
@@ -233,8 +233,8 @@ fn paused_time_jumps_to_the_exact_deadline() {
     let world = World::paused();
     let (first, second) = (Flag::new(), Flag::new());
     let start = world.reactor.now();
-    world.reactor.arm(nanos(start + Duration::from_nanos(1_000_001)), &second.waker());
-    world.reactor.arm(nanos(start + Duration::from_nanos(1_000_000)), &first.waker());
+    world.reactor.arm(nanos(start + Duration::from_nanos(1_000_001)), second.waker());
+    world.reactor.arm(nanos(start + Duration::from_nanos(1_000_000)), first.waker());
     world.reactor.turn(Wait::Block);
     assert_eq!(world.reactor.now(), start + Duration::from_nanos(1_000_000));
     assert!(first.take() && !second.take());
@@ -248,7 +248,7 @@ fn paused_time_stands_while_tasks_are_ready() {
     let world = World::paused();
     let flag = Flag::new();
     let start = world.reactor.now();
-    world.reactor.arm(nanos(start + SECOND), &flag.waker());
+    world.reactor.arm(nanos(start + SECOND), flag.waker());
     world.reactor.turn(Wait::Poll);
     assert!(!flag.take());
     assert_eq!(world.reactor.now(), start);
@@ -259,7 +259,7 @@ fn paused_time_stands_while_an_event_is_ready() {
     let world = World::paused();
     let (event, timer) = (Flag::new(), Flag::new());
     let start = world.reactor.now();
-    world.reactor.arm(nanos(start + SECOND), &timer.waker());
+    world.reactor.arm(nanos(start + SECOND), timer.waker());
     world.script.events.lock().unwrap().push(event.waker());
     world.reactor.turn(Wait::Block);
     assert!(event.take() && !timer.take());
@@ -272,7 +272,7 @@ fn paused_time_stands_while_an_event_is_ready() {
 fn paused_time_stands_when_the_bell_was_rung() {
     let world = World::paused();
     let flag = Flag::new();
-    world.reactor.arm(nanos(world.reactor.now() + SECOND), &flag.waker());
+    world.reactor.arm(nanos(world.reactor.now() + SECOND), flag.waker());
     world.handle().wake();
     world.reactor.turn(Wait::Block);
     assert!(!flag.take(), "who rang may have made a task ready");
@@ -285,7 +285,7 @@ fn paused_time_stands_while_a_blocking_call_is_out() {
     let world = World::paused();
     let flag = Flag::new();
     let (start, handle) = (world.reactor.now(), world.handle());
-    world.reactor.arm(nanos(start + SECOND), &flag.waker());
+    world.reactor.arm(nanos(start + SECOND), flag.waker());
     handle.hold_time();
     handle.hold_time();
     handle.release_time();
@@ -317,7 +317,7 @@ fn resumed_time_runs_in_ticks_again() {
     let world = World::paused();
     let flag = Flag::new();
     let deadline = world.reactor.now() + Duration::from_millis(1);
-    world.reactor.arm(nanos(deadline), &flag.waker());
+    world.reactor.arm(nanos(deadline), flag.waker());
     world.reactor.clock().resume().unwrap();
     while !flag.take() {
         world.reactor.turn(Wait::Block);
@@ -365,7 +365,7 @@ fn remote_cancel_before_and_after_it_is_served() {
 fn many_remote_cancels_ring() {
     let world = World::real();
     let (handle, deadline) = (world.handle(), world.reactor.now() + SECOND);
-    let keys: Vec<_> = (0..32).map(|_| world.reactor.arm(nanos(deadline), Waker::noop())).collect();
+    let keys: Vec<_> = (0..32).map(|_| world.reactor.arm(nanos(deadline), Waker::noop().clone())).collect();
     keys[..31].iter().for_each(|&key| handle.cancel_timer(key));
     assert!(!handle.take_rung());
     handle.cancel_timer(keys[31]);
@@ -379,7 +379,7 @@ fn dropping_the_reactor_wakes_who_waits_and_refuses_the_rest() {
     let world = World::paused();
     let (armed, requested) = (Flag::new(), Flag::new());
     let (handle, deadline) = (world.handle(), world.reactor.now() + SECOND);
-    world.reactor.arm(nanos(deadline), &armed.waker());
+    world.reactor.arm(nanos(deadline), armed.waker());
     let timer = handle.arm_timer(nanos(deadline), requested.waker());
     assert!(timer.is_some() && Handle::find(handle.id()).is_some());
     drop(world);
@@ -399,11 +399,11 @@ fn a_waker_that_panics_does_not_keep_others_asleep() {
     let world = World::paused();
     let flag = Flag::new();
     let deadline = world.reactor.now() + SECOND;
-    world.reactor.arm(nanos(deadline), &Waker::from(Arc::new(Panics)));
-    world.reactor.arm(nanos(deadline), &flag.waker());
+    world.reactor.arm(nanos(deadline), Waker::from(Arc::new(Panics)));
+    world.reactor.arm(nanos(deadline), flag.waker());
     world.reactor.turn(Wait::Block);
     assert!(flag.take());
-    world.reactor.arm(nanos(deadline), &flag.waker());
+    world.reactor.arm(nanos(deadline), flag.waker());
     world.reactor.turn(Wait::Poll);
     assert!(flag.take(), "the next turn is a turn like others");
 }
@@ -413,7 +413,7 @@ fn buffers_of_a_burst_are_given_back() {
     let world = World::paused();
     let deadline = world.reactor.now() + SECOND;
     for _ in 0..100_000 {
-        world.reactor.arm(nanos(deadline), Waker::noop());
+        world.reactor.arm(nanos(deadline), Waker::noop().clone());
     }
     world.reactor.turn(Wait::Block);
     let woken = world.reactor.woken.take();

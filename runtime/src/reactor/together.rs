@@ -1,124 +1,191 @@
-//! The reactors of one runtime with many workers: how they find each other, and how their common clock moves on when it is virtual.
+//! Several reactors of one runtime: one clock, and how it moves while it is virtual.
+//!
+//! # Who moves the time
+//!
+//! The last worker to go to sleep calls [`Reactor::step_time`] before it does. Time moves only if nobody is about to do anything,
+//! and what others are about to do must show, whatever moment they are in:
+//!
+//! - While time stands, a worker does not wait *in* its driver, where events vanish as the wait ends, but for the driver to have
+//!   some. Then it says that it is stirring, and only then takes them out. So an event shows in the driver, or as a worker that
+//!   stirs, or has become a task that is ready.
+//! - The same holds for the bell. Besides, who rings it says so before (`Handle::wake`), and its worker does not take that back
+//!   unless it stirs.
+//! - A worker stirs from then on until it has found nothing in a whole turn and lies down again.
+//! - Blocking calls are asked for first of all: one that is back by then has woken who waits for it.
+
+#[cfg(all(test, unix, not(loom)))]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::clock::{Clock, instant};
-use super::handle::{Handle, ReactorId};
+use super::driver::Driver;
+use super::lock::Sharing;
 use super::mio::MioDriver;
-use super::station::Station;
-use super::wheel::Precision;
-use super::{BUSY_TURNS, Reactor, wake_all};
-use crate::primitives::atomic::AtomicU32;
-use crate::primitives::atomic::Ordering::Relaxed;
+use super::station::Found;
+use super::{Handle, Reactor, ReactorId, Station, Wait};
+use crate::primitives::Mutex;
 
+/// The reactors of one runtime, one per seat, in the order of the seats.
 pub(crate) struct Together {
+    first: ReactorId,
     clock: Arc<Clock>,
     stations: Box<[Arc<Station>]>,
-    /// Turns among tasks that never rest, since somebody is advancing the clock.
-    busy: AtomicU32,
-}
-
-/// Reactors for `count` workers, over the operating system's poller, with one clock.
-///
-/// # Errors
-///
-/// What the system says if it has no descriptors left.
-pub(crate) fn build_many(count: usize, start_paused: bool) -> io::Result<(Vec<Reactor>, Arc<Together>)> {
-    let clock = Arc::new(Clock::new(start_paused));
-    let first = ReactorId::block(count);
-    let stations = (0..count).map(|index| {
-        let driver = Box::new(MioDriver::new()?);
-        Ok(Arc::new(Reactor::station_of_many(first.plus(index), driver, Arc::clone(&clock))))
-    });
-    let stations = stations.collect::<io::Result<_>>()?;
-    let together = Arc::new(Together { clock, stations, busy: AtomicU32::new(0) });
-    let reactor = |station: &Arc<Station>| {
-        station.handle().set_together(&together);
-        Reactor::among(Arc::clone(station), Arc::clone(&together))
-    };
-    let reactors = together.stations.iter().map(reactor).collect();
-    Ok((reactors, together))
+    /// Held by who moves the time: one step after the other.
+    stepping: Mutex<()>,
 }
 
 impl Together {
-    /// The station of this name, if it is one of these.
-    pub(crate) fn find(&self, id: ReactorId) -> Option<&Arc<Station>> {
-        self.stations.get(id.after(self.stations[0].handle().id())?)
-    }
-
-    /// Rings everybody's bell.
-    pub(crate) fn wake_all(&self) {
-        self.stations.iter().for_each(|station| station.handle().wake());
-    }
-
-    /// What the last worker that goes to sleep does while the clock stands: looks for events and fires what is due; if there is
-    /// neither, and no blocking call is out, moves the time to the next deadline and fires that. `true` if somebody was woken, or
-    /// is about to be: then all this comes again when the last one sleeps.
+    /// Makes so many reactors over the operating system's poller.
     ///
-    /// What is due at one time fires in the order of its deadlines within each station, and station after station.
-    pub(crate) fn step(&self) -> bool {
-        let mut woken = Vec::new();
-        let mut stirred = false;
-        for station in &self.stations {
-            station.serve_requests();
-            // All are asked, so that nothing is left over for the next time.
-            stirred |= station.handle().take_rung();
-            stirred |= station.look(&mut woken);
-        }
-        self.fire(&mut woken);
-        if woken.is_empty() && !stirred {
-            self.move_on(!self.clock.is_held(), &mut woken);
-        }
-        stirred |= !woken.is_empty();
-        wake_all(&mut woken);
-        stirred
+    /// # Errors
+    ///
+    /// What the system says if it has no descriptors left.
+    pub(crate) fn new(count: usize, start_paused: bool) -> io::Result<(Vec<Reactor>, Arc<Self>)> {
+        let driver = |_| Ok(Box::new(MioDriver::new()?) as Box<dyn Driver>);
+        let drivers = (0..count).map(driver).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self::over(drivers, Arc::new(Clock::new(start_paused))))
     }
 
-    /// The same among tasks that never rest, once in a while, for who advances the clock.
-    pub(super) fn step_if_due(&self) {
-        if self.clock.goal().is_none() || self.busy.fetch_add(1, Relaxed) + 1 < BUSY_TURNS {
-            return;
+    pub(super) fn over(drivers: Vec<Box<dyn Driver>>, clock: Arc<Clock>) -> (Vec<Reactor>, Arc<Self>) {
+        let count = u32::try_from(drivers.len()).expect("a builder takes fewer workers");
+        let first = ReactorId::block(count);
+        let mut reactors = Vec::with_capacity(drivers.len());
+        for (place, driver) in (0..count).zip(drivers) {
+            reactors.push(Reactor::with_id(first.plus(place), driver, Arc::clone(&clock), Sharing::Shared));
         }
-        self.busy.store(0, Relaxed);
-        let mut woken = Vec::new();
-        self.move_on(false, &mut woken);
-        wake_all(&mut woken);
+        let stations = reactors.iter().map(|reactor| Arc::clone(&reactor.station)).collect();
+        let together = Arc::new(Self { first, clock, stations, stepping: Mutex::default() });
+        for reactor in &mut reactors {
+            reactor.handle.join(&together);
+            reactor.together = Some(Arc::clone(&together));
+        }
+        (reactors, together)
     }
 
-    /// Moves the time to the next deadline or the goal of who advances it, whichever comes first. Without a goal only if it may move
-    /// `freely`.
-    fn move_on(&self, freely: bool, woken: &mut Vec<Waker>) {
+    pub(crate) fn handles(&self) -> impl Iterator<Item = &Arc<Handle>> {
+        self.stations.iter().map(|station| station.handle())
+    }
+
+    /// The station of this name, if it is one of these.
+    #[inline]
+    pub(super) fn find(&self, id: ReactorId) -> Option<&Arc<Station>> {
+        self.stations.get(id.places_after(self.first))
+    }
+
+    /// One step in time, unless a worker other than `own` is up or about to be. Tells whether anything has happened.
+    fn step(&self, own: ReactorId, is_held: bool, found: &mut Found) -> bool {
+        let Some(_alone) = self.stepping.try_lock() else { return true };
+        let mut up = false;
+        for station in self.stations.iter().filter(|station| station.id() != own) {
+            up |= station.look(found);
+        }
+        if up || !found.woken.is_empty() {
+            return true;
+        }
         let goal = self.clock.goal();
-        if !freely && goal.is_none() {
-            return;
-        }
-        let deadlines = self.stations.iter().filter_map(|station| station.wheel.lock().next_deadline(Precision::Exact));
-        if let Some(next) = deadlines.chain(goal).min() {
-            self.clock.advance_to(instant(next));
-            self.fire(woken);
-        }
+        (goal.is_some() || !is_held) && self.advance(goal, found)
     }
 
-    fn fire(&self, woken: &mut Vec<Waker>) {
-        for station in &self.stations {
-            station.fire(&self.clock, woken);
+    /// Moves the time to the next deadline of all, or to the goal. False: there is neither.
+    fn advance(&self, goal: Option<u64>, found: &mut Found) -> bool {
+        let next = self.stations.iter().filter_map(|station| station.next_deadline()).chain(goal).min();
+        if let Some(next) = next {
+            self.clock.advance_to(instant(next));
+            self.stations.iter().for_each(|station| station.fire(found));
+        }
+        next.is_some()
+    }
+
+    /// One step towards the goal, whoever is up.
+    fn step_to_goal(&self, found: &mut Found) {
+        if let Some(_alone) = self.stepping.try_lock()
+            && let Some(goal) = self.clock.goal()
+        {
+            self.advance(Some(goal), found);
         }
     }
 }
 
-impl Handle {
-    /// Whether other reactors go by the same clock.
-    pub(crate) fn is_among_others(&self) -> bool {
-        self.together().is_some()
+impl Station {
+    /// For virtual time: takes out what is there, and tells whether the worker is up or about to be.
+    fn look(&self, found: &mut Found) -> bool {
+        self.serve_requests(found);
+        let up = if self.is_driven() {
+            // In this order: what is no longer in the driver was taken out by who stirred before.
+            self.handle.driver().has_events() || self.handle.is_rung() || self.is_stirring()
+        } else {
+            let rung = self.handle.take_rung();
+            if self.poll(found).is_ok_and(|heard| heard.bell) && self.is_driven() {
+                self.pass_on();
+            }
+            rung
+        };
+        self.fire(found);
+        up
+    }
+}
+
+impl Reactor {
+    /// For the last worker of a runtime to go to sleep: if time stands and nothing else is about to happen, moves it to the next
+    /// deadline. False: go to sleep; else look for tasks once more.
+    ///
+    /// The deadline may be of any worker; who waits for it is woken on this thread. If a blocking call is out, time stands, unless
+    /// somebody advances it.
+    pub(crate) fn step_time(&self) -> bool {
+        let Some(together) = self.together.as_ref().filter(|_| self.clock.is_paused()) else { return false };
+        let is_held = self.clock.is_held();
+        let mut found = Found::default();
+        self.serve_requests();
+        let happened = self.is_up(&mut found.woken) || together.step(self.id, is_held, &mut found);
+        self.stale.set(true);
+        found.wake();
+        happened
     }
 
-    /// Rings the bell, and those of all reactors that go by the same clock.
-    pub(crate) fn wake_together(&self) {
-        match self.together() {
-            Some(together) => together.wake_all(),
-            None => self.wake(),
+    /// A turn while the clock stands, of one reactor among several: it moves no time, unless somebody advances it and tasks never
+    /// rest.
+    pub(super) fn turn_together(&self, together: &Together, how: Wait, woken: &mut Vec<Waker>) {
+        if self.is_up(woken) {
+            return;
         }
+        let limit = match how {
+            Wait::Poll => return self.turn_towards_goal(together, woken),
+            Wait::Block => None,
+            Wait::AtMost(limit) => Some(limit),
+        };
+        self.wheel.lock().trim();
+        self.station.set_stirring(false);
+        let waited = self.handle.driver().wait_for_events(limit);
+        self.station.set_stirring(true);
+        match waited {
+            Some(true) => self.wait(Wait::AtMost(Duration::ZERO), woken),
+            Some(false) => {}
+            // The system cannot tell without taking them out.
+            None => self.wait_limited(how, woken),
+        }
+        self.fire(woken);
+    }
+
+    /// Tasks of this worker are ready. If that goes on for long, a clock that is being advanced takes its next step all the same.
+    fn turn_towards_goal(&self, together: &Together, woken: &mut Vec<Waker>) {
+        if self.clock.goal().is_some() && self.may_step(Wait::Poll) {
+            let mut found = Found::default();
+            together.step_to_goal(&mut found);
+            woken.append(&mut found.woken);
+            self.stale.set(true);
+        }
+    }
+
+    /// Takes out what is there, and tells whether that was anything.
+    fn is_up(&self, woken: &mut Vec<Waker>) -> bool {
+        self.station.set_stirring(true);
+        let rung = self.handle.take_rung();
+        self.wait(Wait::Poll, woken);
+        self.fire(woken);
+        rung || !woken.is_empty()
     }
 }

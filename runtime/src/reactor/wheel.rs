@@ -215,10 +215,10 @@ impl<T> Wheel<T> {
         self.expired_until = self.expired_until.max(until);
     }
 
-    /// Whether an entry with this deadline has expired, unless the deadline had passed when it was put in.
+    /// An entry with a deadline until then has expired, unless the deadline had passed when it was put in.
     #[inline]
-    pub(crate) fn has_expired(&self, deadline: u64) -> bool {
-        deadline <= self.expired_until
+    pub(crate) fn expired_until(&self) -> u64 {
+        self.expired_until
     }
 
     /// Takes everything out, in no order.

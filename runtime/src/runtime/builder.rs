@@ -12,7 +12,7 @@ use crate::executor::idle::Idle;
 use crate::executor::post::Post;
 use crate::executor::worker::{Intervals, Worker};
 use crate::handle::{Handle, Shared, Tasks};
-use crate::reactor::{self, Reactor};
+use crate::reactor::{Reactor, Together};
 use crate::task::{Bell, Home, Scheduler};
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -206,13 +206,13 @@ impl Builder {
     }
 
     fn build_many(&self, workers: usize) -> io::Result<Runtime> {
-        let (reactors, together) = reactor::build_many(workers, self.start_paused)?;
+        let (reactors, _) = Together::new(workers, self.start_paused)?;
         let handles = reactors.iter().map(|reactor| Arc::clone(reactor.handle()));
         let bells: Vec<_> = handles.enumerate().map(|(seat, handle)| Arc::new(SeatBell::new(seat, handle))).collect();
         let idle = Arc::new(Idle::new(bells.iter().map(|bell| Arc::clone(bell) as Arc<dyn Bell>).collect()));
         let scheduler = Arc::new(Scheduler::new(workers, Arc::clone(&idle) as _));
         let stations = reactors.iter().map(|reactor| Arc::clone(reactor.station())).collect();
-        let crew = Arc::new(Crew::new(scheduler, idle, together, stations, self.threads()));
+        let crew = Arc::new(Crew::new(scheduler, idle, stations, self.threads()));
         bells.iter().for_each(|bell| bell.set_crew(&crew));
         let shared = Arc::new_cyclic(|shared| {
             let blocking = self.blocking(shared, Arc::clone(&crew) as _);

@@ -77,8 +77,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// It takes no memory outside itself until it is polled for the first time. It may be moved to other threads, also between
 /// polls. After it has been ready it stays ready, until it is [`reset`](Self::reset).
 ///
-/// It belongs to the runtime in which it was made, whose clock counts. Polled by another worker before its time, it moves there;
-/// to one of another runtime only if the clocks of both have never been paused.
+/// It belongs to the runtime in which it was made, whose clock counts. Polled by another runtime before its time, it moves
+/// there for good, if the clocks of both have never been paused.
 ///
 /// Counterpart: `tokio::time::Sleep`, but this one is `Unpin`.
 #[derive(Debug)]
@@ -168,6 +168,7 @@ impl Sleep {
             &Armed::Here(generation) => {
                 let key = self.key(generation);
                 let armed = on_reactor(self.home, |reactor| reactor.reschedule(key, deadline));
+                let armed = armed.or_else(|| context::with_reactor(|reactor| self.move_to(reactor))?);
                 let armed = armed.or_else(|| {
                     Handle::find(self.home)?.reschedule_timer(key, deadline);
                     Some(true)
@@ -177,6 +178,10 @@ impl Sleep {
                 }
             }
             Armed::Remote(timer) => {
+                let timer = Arc::clone(timer);
+                if context::with_reactor(|reactor| self.move_to(reactor)).flatten().is_some() {
+                    return;
+                }
                 let remains = timer.cancel();
                 self.armed = Armed::No;
                 if let Some(handle) = Handle::find(self.home) {
@@ -200,19 +205,21 @@ impl Sleep {
     /// As `poll_elapsed`, but ready only when its turn has come among all timers of the reactor, in the order of deadlines,
     /// even if the clock is known to be past the deadline.
     pub(crate) fn poll_fired(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let waits = match self.armed {
-            Armed::No => context::with_reactor(|reactor| {
-                reactor.id() == self.home && {
+        let waits = context::with_reactor(|reactor| match self.armed {
+            Armed::No => {
+                let here = reactor.id() == self.home || self.moves_to(reactor);
+                if here {
                     self.arm_on(reactor, cx);
-                    true
                 }
-            }),
-            Armed::Here(generation) => {
-                let key = self.key(generation);
-                on_reactor(self.home, |reactor| reactor.set_waker(key, cx.waker()))
+                here
             }
-            Armed::Remote(_) => None,
-        };
+            Armed::Here(_) => {
+                let here = reactor.id() == self.home || self.move_to(reactor) == Some(true);
+                let Armed::Here(generation) = self.armed else { return false };
+                here && reactor.set_waker(self.key(generation), cx.waker())
+            }
+            Armed::Remote(_) => false,
+        });
         if waits == Some(true) { Poll::Pending } else { self.poll_elapsed(cx) }
     }
 
@@ -237,7 +244,7 @@ impl Sleep {
         }
         match self.armed {
             Armed::Here(generation) if reactor.set_waker(self.key(generation), cx.waker()) => {}
-            // Another worker has fired it, by a clock that this one has not looked at since.
+            // Another worker has fired it, which knew a later time than this one.
             Armed::Here(_) if reactor.now_nanos() >= self.deadline => {
                 self.armed = Armed::No;
                 return Some(Poll::Ready(()));
@@ -250,17 +257,41 @@ impl Sleep {
     #[inline]
     fn arm_on(&mut self, reactor: &Reactor, cx: &Context<'_>) {
         self.disarm();
-        let Key { index, generation } = reactor.arm(self.deadline, cx.waker());
+        let Key { index, generation } = reactor.arm(self.deadline, cx.waker().clone());
         self.index = index;
         self.armed = Armed::Here(generation);
     }
 
-    /// Another reactor becomes the home if the same clock drives both: one of the same runtime, or of another, if both clocks are
-    /// the system's.
+    /// If it is armed at a sibling of `reactor`, arms it here in its stead, for the same waker. False: it was no longer armed. None:
+    /// the home is no sibling.
     #[cold]
+    #[inline(never)]
+    fn move_to(&mut self, reactor: &Reactor) -> Option<bool> {
+        let home = reactor.sibling(self.home)?;
+        let waker = match mem::take(&mut self.armed) {
+            Armed::No => None,
+            Armed::Here(generation) => home.cancel(self.key(generation)),
+            Armed::Remote(timer) => {
+                let remains = timer.cancel();
+                drop(remains.key.and_then(|key| home.cancel(key)));
+                remains.waker
+            }
+        };
+        self.home = reactor.id();
+        let armed = waker.map(|waker| reactor.arm(self.deadline, waker));
+        if let Some(Key { index, generation }) = armed {
+            self.index = index;
+            self.armed = Armed::Here(generation);
+        }
+        Some(armed.is_some())
+    }
+
+    /// Another reactor becomes the home if the same clock drives both: that of the runtime, or the system's.
+    #[cold]
+    #[inline(never)]
     fn moves_to(&mut self, reactor: &Reactor) -> bool {
-        let is_real = || Handle::find(self.home).is_some_and(|home| home.clock().is_real());
-        let moves = reactor.sibling(self.home).is_some() || reactor.clock().is_real() && is_real();
+        let counts_alike = || Handle::find(self.home).is_some_and(|home| home.clock().is_real());
+        let moves = reactor.sibling(self.home).is_some() || reactor.clock().is_real() && counts_alike();
         if moves {
             self.disarm();
             self.home = reactor.id();
@@ -293,8 +324,15 @@ impl Sleep {
     }
 
     /// Takes the timer out of wherever it is.
-    #[inline]
+    #[inline(always)]
     fn disarm(&mut self) {
+        if !matches!(self.armed, Armed::No) {
+            self.disarm_armed();
+        }
+    }
+
+    #[inline(never)]
+    fn disarm_armed(&mut self) {
         if let Armed::Here(generation) = self.armed {
             let key = self.key(generation);
             let here = on_reactor(self.home, |reactor| drop(reactor.cancel(key)));
@@ -303,12 +341,11 @@ impl Sleep {
                 return;
             }
         }
-        if !matches!(self.armed, Armed::No) {
-            self.disarm_remote();
-        }
+        self.disarm_remote();
     }
 
     #[cold]
+    #[inline(never)]
     fn disarm_remote(&mut self) {
         let key = match mem::take(&mut self.armed) {
             Armed::No => return,
@@ -316,8 +353,8 @@ impl Sleep {
             Armed::Remote(timer) => timer.cancel().key,
         };
         let Some(key) = key else { return };
-        let sibling = context::with_reactor(|reactor| reactor.sibling(self.home).map(|station| station.cancel(key)));
-        if sibling.flatten().is_none()
+        let removed = context::with_reactor(|reactor| reactor.sibling(self.home).map(|home| home.cancel(key)));
+        if removed.flatten().is_none()
             && let Some(handle) = Handle::find(self.home)
         {
             handle.cancel_timer(key);
@@ -332,7 +369,9 @@ impl Sleep {
 
     /// The time by the clock that counts.
     fn now(&self) -> u64 {
-        on_reactor(self.home, Reactor::now_nanos)
+        let here = |reactor: &Reactor| reactor.id() == self.home || reactor.sibling(self.home).is_some();
+        context::with_reactor(|reactor| here(reactor).then(|| reactor.now_nanos()))
+            .flatten()
             .or_else(|| Some(Handle::find(self.home)?.clock().now_nanos()))
             .unwrap_or_else(|| nanos(std::time::Instant::now()))
     }

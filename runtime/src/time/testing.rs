@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::context;
-use crate::reactor::testing::scripted;
+use crate::reactor::testing::{scripted, scripted_pair};
 use crate::reactor::{Handle, Reactor, Wait};
 use crate::runtime::{Builder, Runtime};
 
@@ -25,8 +25,18 @@ impl World {
         Self::new(false)
     }
 
+    /// Two whose reactors are siblings, with one clock.
+    pub(crate) fn siblings(start_paused: bool) -> [Self; 2] {
+        let (reactors, _scripts, _together) = scripted_pair(start_paused);
+        reactors.map(Self::over)
+    }
+
     fn new(start_paused: bool) -> Self {
         let (reactor, _script) = scripted(start_paused);
+        Self::over(reactor)
+    }
+
+    fn over(reactor: Reactor) -> Self {
         Self { runtime: Builder::new_current_thread().build_over(reactor) }
     }
 

@@ -3,6 +3,7 @@
 mod sleeping;
 mod resetting;
 mod elsewhere;
+mod siblings;
 mod timing_out;
 mod giving_way;
 mod intervals;

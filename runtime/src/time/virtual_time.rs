@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Instant, Sleep};
 use crate::context::{self, NO_RUNTIME};
+use crate::reactor::Handle;
 use crate::reactor::clock::{Clock, nanos};
-use crate::reactor::{Handle, ReactorId};
 
 /// Stops the clock of this runtime; see [virtual time](crate::time#virtual-time).
 ///
@@ -97,14 +97,14 @@ pub async fn advance(duration: Duration) {
     let handle = runtime();
     assert!(handle.clock().is_paused(), "the clock is not paused: call `pause` before `advance`");
     let goal = Instant::from_std(handle.clock().now()).saturating_add(duration);
-    if drives(handle.id()) {
-        let _goal = Goal::set(handle.clock(), goal);
+    if drives(&handle) {
+        let _goal = Goal::set(&handle, goal);
         // The clock may have been resumed meanwhile; then this is an ordinary sleep.
         let mut sleep = Sleep::until(goal);
         poll_fn(|cx| sleep.poll_fired(cx)).await;
     } else {
         handle.clock().advance_to(goal.into_std());
-        handle.wake_together();
+        handle.wake_all();
     }
     yield_once().await;
 }
@@ -116,10 +116,10 @@ struct Goal {
 }
 
 impl Goal {
-    fn set(clock: &Arc<Clock>, time: Instant) -> Self {
-        let time = nanos(time.into_std());
+    fn set(handle: &Handle, time: Instant) -> Self {
+        let (clock, time) = (Arc::clone(handle.clock()), nanos(time.into_std()));
         clock.set_goal(time);
-        Self { clock: Arc::clone(clock), time }
+        Self { clock, time }
     }
 }
 
@@ -138,14 +138,16 @@ fn runtime() -> Arc<Handle> {
     }
 }
 
-fn drives(id: ReactorId) -> bool {
-    context::with_reactor(|reactor| reactor.id() == id) == Some(true)
+/// Whether this thread drives a reactor of the runtime.
+fn drives(handle: &Handle) -> bool {
+    let drives = context::with_reactor(|reactor| reactor.id() == handle.id() || reactor.sibling(handle.id()).is_some());
+    drives == Some(true)
 }
 
 /// Reactors that wait by the old clock have to look at the new one.
 fn tell(handle: &Handle) {
-    if !drives(handle.id()) || handle.is_among_others() {
-        handle.wake_together();
+    if handle.together().is_some() || !drives(handle) {
+        handle.wake_all();
     }
 }
 

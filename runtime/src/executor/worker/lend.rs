@@ -35,6 +35,7 @@ impl Worker {
         let (crew, seat) = (Arc::clone(&among.crew), among.seat);
         let back = Back { worker: self, crew, seat, interrupted: self.core.interrupt() };
         back.crew.idle.vacate(seat);
+        back.crew.stations[seat].set_driven(false);
         // SAFETY: this thread drives the worker, and neither it nor what is further up its stack touches it before `back` has
         // ended the loan: all of that waits for us to return (D1).
         back.crew.lend(seat, unsafe { Post::lend(self) });
@@ -45,6 +46,7 @@ impl Worker {
 impl Drop for Back<'_> {
     fn drop(&mut self) {
         self.crew.end_loan(self.seat);
+        self.crew.stations[self.seat].set_driven(true);
         self.crew.idle.rise(self.seat);
         self.worker.core.resume(&self.interrupted);
     }

@@ -68,9 +68,11 @@ impl Worker {
         let among = self.among();
         self.drive(|| {
             self.core.with_locals(locals, || {
+                self.reactor.station().set_driven(true);
                 let watches = among.crew.idle.occupy(among.seat);
                 self.run(Sitter::Thread, watches, || None::<std::convert::Infallible>);
                 among.crew.idle.vacate(among.seat);
+                self.reactor.station().set_driven(false);
                 if among.crew.is_closing() {
                     self.core.cancel_seat();
                 }
@@ -89,11 +91,13 @@ impl Worker {
         impl Drop for Vacate<'_> {
             fn drop(&mut self) {
                 self.0.crew.idle.vacate(self.0.seat);
+                self.0.crew.stations[self.0.seat].set_driven(false);
             }
         }
         let among = self.among();
         self.drive(|| {
             self.core.with_locals(locals, || {
+                self.reactor.station().set_driven(true);
                 among.crew.idle.rise(among.seat);
                 let _vacate = Vacate(among);
                 let (waker, _root) = self.root(called_at);
@@ -174,7 +178,7 @@ impl Worker {
         let rest = among.crew.idle.rest(among.seat);
         // In this order: who injects a task from here on finds that we rest.
         let awake = among.crew.scheduler.has_injected_before_now() || !self.core.sleep();
-        let awake = awake || rest.last && self.reactor.clock().is_paused() && among.crew.together.step();
+        let awake = awake || rest.last && self.reactor.step_time();
         if awake {
             self.core.receive();
             among.crew.idle.rise(among.seat);
@@ -266,8 +270,6 @@ impl Worker {
                 if station.serve() == 0 && !stolen {
                     return false;
                 }
-                // What has fired there is over here, too.
-                self.reactor.now();
                 among.crew.idle.rise(among.seat);
             }
         }
