@@ -1,12 +1,21 @@
 //! Intrusive queues: scheduling a task allocates nothing, because the links live in the task.
 //!
-//! [`inbox`] is where other threads leave requests for an owner; [`list`] holds what only the owner touches.
+//! [`inbox`] is where other threads leave requests for an owner; [`list`] holds what only the owner touches. Where there are many
+//! owners, [`ring`] holds what others may take from one, and [`injection`] what belongs to none yet.
 
 pub(crate) mod inbox;
+#[cfg_attr(not(test), expect(dead_code, reason = "the multi-thread flavor comes next"))]
+pub(crate) mod injection;
 pub(crate) mod list;
+#[cfg_attr(not(test), expect(dead_code, reason = "the multi-thread flavor comes next"))]
+pub(crate) mod ring;
 
 pub(crate) use inbox::{Inbox, PushError, Queued};
+#[expect(unused_imports, reason = "the multi-thread flavor comes next")]
+pub(crate) use injection::Injection;
 pub(crate) use list::{Fifo, Linked};
+#[expect(unused_imports, reason = "the multi-thread flavor comes next")]
+pub(crate) use ring::Ring;
 
 #[cfg(test)]
 mod checks;
