@@ -111,7 +111,7 @@ impl<T: Linked> Injection<T> {
     /// Whether nothing waits. A hint, as [`len`](Self::len).
     #[inline]
     pub(crate) fn seems_empty(&self) -> bool {
-        self.len() == 0
+        self.length.load(Ordering::Relaxed) == 0
     }
 
     /// Whether nothing waits, with certainty: a push that is not seen here comes later, and sees what the caller did before.
@@ -226,8 +226,8 @@ mod tests {
         let refused = unsafe { queue.push(NonNull::from(&elements[2]), || panic!("called")) };
         assert_eq!(refused, Err::<(), _>(PushError));
         // SAFETY: as in `batch`; they are two.
-        let refused = unsafe { queue.push_batch(batch(&elements[3..]), 2, || panic!("called")) };
-        assert_eq!(drain(&refused.map(|()| ()).err().unwrap()), [3, 4]);
+        let refused = unsafe { queue.push_batch(batch(&elements[3..]), 2, || -> () { panic!("called") }) };
+        assert_eq!(drain(&refused.err().unwrap()), [3, 4]);
         assert!(queue.is_empty() && queue.close().is_empty());
     }
 }

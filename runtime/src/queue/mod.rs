@@ -7,15 +7,19 @@ pub(crate) mod inbox;
 #[cfg_attr(not(test), expect(dead_code, reason = "the multi-thread flavor comes next"))]
 pub(crate) mod injection;
 pub(crate) mod list;
-#[cfg_attr(not(test), expect(dead_code, reason = "the multi-thread flavor comes next"))]
+#[cfg_attr(any(not(test), loom), expect(dead_code, reason = "the multi-thread flavor comes next"))]
 pub(crate) mod ring;
 
 pub(crate) use inbox::{Inbox, PushError, Queued};
-#[expect(unused_imports, reason = "the multi-thread flavor comes next")]
+#[cfg_attr(not(test), expect(unused_imports, reason = "the multi-thread flavor comes next"))]
 pub(crate) use injection::Injection;
 pub(crate) use list::{Fifo, Linked};
-#[expect(unused_imports, reason = "the multi-thread flavor comes next")]
+#[cfg_attr(not(test), expect(unused_imports, reason = "the multi-thread flavor comes next"))]
 pub(crate) use ring::Ring;
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod injection_checks;
+#[cfg(test)]
+mod ring_checks;

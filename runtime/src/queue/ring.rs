@@ -120,11 +120,7 @@ impl<T> Ring<T> {
             if waiting == 0 {
                 return None;
             }
-            if waiting > CAPACITY {
-                // `head` has grown old: others have taken, and the owner has filled up, since it was loaded.
-                head = self.head.0.load(Ordering::Acquire);
-                continue;
-            }
+            // More than CAPACITY says that `head` has grown old since it was loaded. What is read then is nonsense, and forgotten.
             let count = waiting.div_ceil(2).min(room + 1);
             let first = self.place(head).load(Ordering::Relaxed);
             for offset in 1..count {
