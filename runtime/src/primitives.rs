@@ -30,15 +30,6 @@ mod imp {
         }
     }
 
-    impl super::LoadToExchange for atomic::AtomicUsize {
-        type Value = usize;
-
-        #[inline(always)]
-        fn load_to_exchange(&self, order: atomic::Ordering) -> usize {
-            self.load(order)
-        }
-    }
-
     impl<T> super::LoadToExchange for atomic::AtomicPtr<T> {
         type Value = *mut T;
 
@@ -129,14 +120,6 @@ mod imp {
         type Value = isize;
 
         fn load_to_exchange(&self, order: atomic::Ordering) -> isize {
-            self.compare_exchange(0, 0, order, order).unwrap_or_else(|value| value)
-        }
-    }
-
-    impl super::LoadToExchange for atomic::AtomicUsize {
-        type Value = usize;
-
-        fn load_to_exchange(&self, order: atomic::Ordering) -> usize {
             self.compare_exchange(0, 0, order, order).unwrap_or_else(|value| value)
         }
     }

@@ -108,6 +108,8 @@ fn take(element: NonNull<Element>) -> usize {
     element.number
 }
 
+/// Broken once each: `push_batch` that lets go of the lock within a batch (it is torn apart); elements unlinked after the lock was released
+/// (race on the links).
 #[test]
 fn two_push_against_a_popper() {
     explore(|| {
@@ -135,6 +137,8 @@ fn two_push_against_a_popper() {
     });
 }
 
+/// Broken once each: elements unlinked after the lock was released (race on the links); the length read before the lock was taken (it walks
+/// past the end of the list).
 #[test]
 fn two_poppers_share() {
     explore(|| {
@@ -156,6 +160,8 @@ fn two_poppers_share() {
     });
 }
 
+/// What a push says and what closing hands out agree. Broken once each: `close` that takes the elements under one lock and refuses from
+/// the next on, and a push that looks whether it is closed under a lock before (an element is lost).
 #[test]
 fn pushed_against_close() {
     explore(|| {
@@ -175,6 +181,8 @@ fn pushed_against_close() {
     });
 }
 
+/// Who pushes may use the owner under the lock, even if taking the element lets the owner go. Broken once: `under_lock` called after the lock
+/// was released (race on the owner).
 #[test]
 fn owner_goes_when_its_last_element_is_taken() {
     explore(|| {
@@ -193,6 +201,8 @@ fn owner_goes_when_its_last_element_is_taken() {
     });
 }
 
+/// Who says that it rests and then finds the queue empty is seen under the lock of who pushes after. Broken once each: `is_empty` that
+/// reads the length, and `under_lock` called before the lock is taken (an element waits, and nobody comes).
 #[test]
 fn who_rests_is_seen_by_who_pushes() {
     explore(|| {

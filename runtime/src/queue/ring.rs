@@ -26,7 +26,6 @@
 
 use std::ptr::{self, NonNull};
 
-use crate::primitives::LoadToExchange;
 use crate::primitives::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// How many elements a ring holds.
@@ -72,7 +71,7 @@ impl<T> Ring<T> {
     #[inline]
     pub(crate) fn pop(&self) -> Option<NonNull<T>> {
         let tail = self.tail.0.load(Ordering::Relaxed);
-        let mut head = self.head.0.load_to_exchange(Ordering::Relaxed);
+        let mut head = self.head.0.load(Ordering::Relaxed);
         while head != tail {
             // Nobody else writes places (K3), so this is the element if the exchange says that it is still there.
             let element = self.place(head).load(Ordering::Relaxed);
@@ -89,7 +88,7 @@ impl<T> Ring<T> {
     /// `each` must leave this ring alone: what it pushed could take the place of what is still to be handed out.
     pub(crate) fn take_half(&self, mut each: impl FnMut(NonNull<T>)) -> usize {
         let tail = self.tail.0.load(Ordering::Relaxed);
-        let mut head = self.head.0.load_to_exchange(Ordering::Relaxed);
+        let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
             let count = tail.wrapping_sub(head) / 2;
             if count == 0 {
@@ -112,10 +111,10 @@ impl<T> Ring<T> {
         debug_assert!(!ptr::eq(self, own), "a ring robs itself");
         let own_tail = own.tail.0.load(Ordering::Relaxed);
         let room = own.free();
-        let mut head = self.head.0.load_to_exchange(Ordering::Acquire);
+        let mut head = self.head.0.load(Ordering::Acquire);
         loop {
-            // Acquire pairs with the Release in `push`, and in here: places below `tail` can be read, and what they point to. It is not
-            // behind `head`, which whoever moved it published after having seen a `tail` at least as far.
+            // Acquire pairs with the Release in `push`, and below: places before `tail` can be read, and what they point to. `tail` is not
+            // behind `head`: who moved `head` there had seen a `tail` as far, and published that (`advance`).
             let waiting = self.tail.0.load(Ordering::Acquire).wrapping_sub(head);
             if waiting == 0 {
                 return None;

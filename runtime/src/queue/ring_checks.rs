@@ -1,7 +1,7 @@
 //! Models of the ring alone: an owner against thieves.
 //!
-//! What loom does not see: a read that the processor moves behind the exchange that gives the place up (the Release in `advance`, K3).
-//! It executes a thread's accesses in the order of the program.
+//! Seen by none of them: `push` that loads `head` Relaxed (K3). It would let the processor write a place before a thief's read of it, and
+//! loom executes each thread's accesses in the order of the program.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -92,6 +92,9 @@ fn take(element: NonNull<Element>) -> usize {
     element.number
 }
 
+/// Broken once each: `push` that moves `tail` Relaxed, and a thief that loads `tail` Relaxed (it reads a place that is not filled yet, and
+/// the element is lost); `advance` all Relaxed (a thief sees `tail` behind `head`, moves `head` past the end, and an element is lost);
+/// `pop` that stores `head` (an element is taken twice).
 #[test]
 fn pushed_and_popped_against_a_thief() {
     explore(|| {
@@ -107,6 +110,7 @@ fn pushed_and_popped_against_a_thief() {
     });
 }
 
+/// Broken once: a thief that reads the place after the exchange (it finds what the owner has put there meanwhile).
 #[test]
 fn places_are_used_again_against_a_thief() {
     explore(|| {
@@ -122,6 +126,7 @@ fn places_are_used_again_against_a_thief() {
     });
 }
 
+/// Broken once: `push` that finds room in a full ring (it overwrites the oldest while the thief takes it).
 #[test]
 fn full_ring_is_pushed_to_against_a_thief() {
     explore(|| {
@@ -134,6 +139,8 @@ fn full_ring_is_pushed_to_against_a_thief() {
     });
 }
 
+/// Broken once each: a thief that goes on after a failed exchange, and one that moves its own `tail` before the exchange (an element is
+/// taken twice).
 #[test]
 fn pushed_and_popped_against_two_thieves() {
     explore(|| {
@@ -146,6 +153,7 @@ fn pushed_and_popped_against_two_thieves() {
     });
 }
 
+/// Broken once each: `take_half` that stores `head`, and one that hands out before the exchange (an element is taken twice).
 #[test]
 fn half_is_taken_against_a_thief() {
     explore(|| {
@@ -161,6 +169,8 @@ fn half_is_taken_against_a_thief() {
     });
 }
 
+/// Elements go through two rings. Broken once: a thief that moves its own `tail` Relaxed (who robs it reads a place that is not filled yet,
+/// and the element is lost).
 #[test]
 fn thief_is_robbed() {
     explore(|| {
