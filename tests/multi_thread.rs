@@ -426,7 +426,7 @@ fn shut_down_while_a_worker_is_stuck() {
             let _last = last;
             stuck.send(()).unwrap();
             released.recv().unwrap();
-            yield_now().await;
+            pending::<()>().await;
         });
         is_stuck.recv().unwrap();
         let made = tasks_in_every_state(&runtime, &drops) + 1;

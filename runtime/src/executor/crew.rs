@@ -271,6 +271,8 @@ impl Crew {
     /// Has `letter` called on the thread that sits at `seat`; one is started if nobody does. It is dropped if the runtime closes
     /// before.
     pub(crate) fn send(self: &Arc<Self>, seat: usize, letter: Letter) {
+        // Virtual time stands until it is read: the worker may not even be there yet.
+        self.hold();
         self.mail[seat].letters.lock().push(letter);
         // Release pairs with the Acquire in `deliver`; the ring, which comes later, is what makes the worker look.
         self.mail[seat].waiting.store(true, Ordering::Release);
@@ -292,12 +294,15 @@ impl Crew {
     pub(crate) fn deliver(&self, seat: usize) {
         for letter in self.take_mail(seat) {
             quietly(letter);
+            self.release();
         }
     }
 
     fn burn(&self, seat: usize) {
-        let letters = self.take_mail(seat);
-        quietly(|| drop(letters));
+        for letter in self.take_mail(seat) {
+            quietly(|| drop(letter));
+            self.release();
+        }
     }
 
     fn take_mail(&self, seat: usize) -> Vec<Letter> {

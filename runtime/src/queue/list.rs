@@ -65,16 +65,39 @@ impl<T: Linked> Fifo<T> {
         Some(head)
     }
 
-    /// Moves everything that `other` holds to the end of this queue, in order.
+    /// Moves everything that `other` holds to the end of this queue, in order and in one step.
     pub(crate) fn append(&self, other: &Self) {
-        let Some(first) = NonNull::new(other.head.replace(ptr::null()).cast_mut()) else { return };
-        if self.is_empty() {
-            self.head.set(first.as_ptr());
-        } else {
-            // SAFETY: the queue is not empty, so `tail` is an element in it (L2), alive by L1, which held for the other queue, too.
-            unsafe { &*self.tail.get() }.link().set(first.as_ptr());
+        let first = other.head.replace(ptr::null());
+        if first.is_null() {
+            return;
         }
+        if self.is_empty() {
+            self.head.set(first);
+        } else {
+            // SAFETY: the queue is not empty, so `tail` is an element in it (L2), alive by L1.
+            unsafe { &*self.tail.get() }.link().set(first);
+        }
+        // `other` was not empty, so this is the last of its elements (L2), now ours under the same promise (L1).
         self.tail.set(other.tail.get());
+    }
+
+    /// Takes the `count` oldest elements as a queue of their own; there are at least as many.
+    pub(crate) fn split_front(&self, count: usize) -> Self {
+        let front = Self::new();
+        if count == 0 {
+            return front;
+        }
+        let first = self.head.get();
+        let mut last = first;
+        for _ in 1..count {
+            // SAFETY: there are `count` elements, so this is one of them, alive by L1.
+            last = unsafe { &*last }.link().get();
+        }
+        // SAFETY: as above.
+        self.head.set(unsafe { &*last }.link().replace(ptr::null()));
+        front.head.set(first);
+        front.tail.set(last);
+        front
     }
 }
 
@@ -135,5 +158,39 @@ mod tests {
         first.append(&second);
         assert_eq!(drain(&first), [0, 2, 4, 1, 3, 5]);
         assert!(second.is_empty());
+    }
+
+    #[test]
+    fn append_to_an_empty_queue_and_of_an_empty_queue() {
+        let elements = numbers(0..3);
+        let (first, second) = (Fifo::new(), Fifo::new());
+        for element in &elements[..2] {
+            // SAFETY: L1, see `drain`.
+            unsafe { second.push(NonNull::from(element)) };
+        }
+        first.append(&second);
+        first.append(&second);
+        // SAFETY: L1, see `drain`.
+        unsafe { first.push(NonNull::from(&elements[2])) };
+        assert_eq!(drain(&first), [0, 1, 2]);
+    }
+
+    #[test]
+    fn front_is_split_off_and_both_parts_take_more() {
+        for count in 0..=4 {
+            let elements = numbers(0..6);
+            let queue = Fifo::new();
+            for element in &elements[..4] {
+                // SAFETY: L1, see `drain`.
+                unsafe { queue.push(NonNull::from(element)) };
+            }
+            let front = queue.split_front(count as usize);
+            // SAFETY: L1, see `drain`.
+            unsafe { front.push(NonNull::from(&elements[4])) };
+            // SAFETY: as above.
+            unsafe { queue.push(NonNull::from(&elements[5])) };
+            assert_eq!(drain(&front), (0..count).chain([4]).collect::<Vec<_>>());
+            assert_eq!(drain(&queue), (count..4).chain([5]).collect::<Vec<_>>());
+        }
     }
 }

@@ -16,4 +16,6 @@ pub(crate) use ring::Ring;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod injection_checks;
+#[cfg(test)]
 mod ring_checks;

@@ -15,8 +15,14 @@
 //! # Invariants
 //!
 //! - **K1** One thread at a time is the owner: only it calls [`push`](Ring::push), [`pop`](Ring::pop) and
-//!   [`take_half`](Ring::take_half), and gives a ring as its own to [`steal_into`](Ring::steal_into). Places hold plain pointers, so
-//!   breaking this loses or repeats elements and touches no memory; what an element may be used for is up to who pushed it.
+//!   [`take_half`](Ring::take_half), and gives a ring as its own to [`steal_into`](Ring::steal_into). Another thread may become
+//!   the owner if something else orders it after the one before.
+//! - **K2** An element is the one's whose exchange of `head` passes its position, and nobody else's: positions are never used
+//!   again, so an exchange cannot take one `head` for another.
+//! - **K3** Only the owner writes a place, and only between `tail` and `head + CAPACITY`, with `head` loaded by Acquire: who took what
+//!   was there before has read it.
+//! - **K4** Who pushes an element guarantees that it lives until it has been taken, and by whom it may be used then. The ring
+//!   keeps plain pointers and never follows them, so breaking K1 loses or repeats elements but touches no memory.
 
 use std::ptr::{self, NonNull};
 
@@ -25,7 +31,7 @@ use crate::primitives::atomic::{AtomicPtr, AtomicUsize, Ordering};
 /// How many elements a ring holds.
 pub(crate) const CAPACITY: usize = if cfg!(loom) { 4 } else { 256 };
 
-/// See above.
+/// A first-in, first-out queue of [`CAPACITY`] places; one thread owns it, any thread steals.
 pub(crate) struct Ring<T> {
     /// The position of the oldest element.
     head: OwnLine,
@@ -47,27 +53,27 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Appends `element`, or gives it back if there is no room. Owner only.
+    /// Appends `element`, or gives it back if there is no room. Owner only (K1).
     #[inline]
     pub(crate) fn push(&self, element: NonNull<T>) -> Result<(), NonNull<T>> {
         let tail = self.tail.0.load(Ordering::Relaxed);
-        // Acquire pairs with the Release in `advance`: who took the element that was here has read the place.
+        // Acquire pairs with the Release in `advance` (K3).
         if tail.wrapping_sub(self.head.0.load(Ordering::Acquire)) >= CAPACITY {
             return Err(element);
         }
         self.place(tail).store(element.as_ptr(), Ordering::Relaxed);
-        // Release publishes the place, and what the owner has done to the element.
+        // Release publishes the place, and what the owner has done to the element, to `steal_into`.
         self.tail.0.store(tail.wrapping_add(1), Ordering::Release);
         Ok(())
     }
 
-    /// Takes the oldest element. Owner only.
+    /// Takes the oldest element. Owner only (K1).
     #[inline]
     pub(crate) fn pop(&self) -> Option<NonNull<T>> {
         let tail = self.tail.0.load(Ordering::Relaxed);
         let mut head = self.head.0.load(Ordering::Relaxed);
         while head != tail {
-            // Nobody but the owner writes places, so this is the element, if the exchange says that it is still there.
+            // Nobody else writes places (K3), so this is the element if the exchange says that it is still there.
             let element = self.place(head).load(Ordering::Relaxed);
             match self.advance(head, 1) {
                 Ok(()) => return NonNull::new(element),
@@ -77,15 +83,20 @@ impl<T> Ring<T> {
         None
     }
 
-    /// Takes the older half and hands it out, oldest first; how many there were. Owner only.
+    /// Takes the older half, rounded down, and hands it out, oldest first; how many there were. Owner only (K1).
+    ///
+    /// `each` must leave this ring alone: what it pushed could take the place of what is still to be handed out.
     pub(crate) fn take_half(&self, mut each: impl FnMut(NonNull<T>)) -> usize {
         let tail = self.tail.0.load(Ordering::Relaxed);
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
             let count = tail.wrapping_sub(head) / 2;
+            if count == 0 {
+                return 0;
+            }
             match self.advance(head, count) {
                 Ok(()) => {
-                    // Ours now, and nobody writes places but us.
+                    // Ours now (K2), and nobody else writes places (K3).
                     (0..count).for_each(|offset| each(self.element(head.wrapping_add(offset))));
                     return count;
                 }
@@ -94,32 +105,36 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Moves the older half, at least one element, to `own`, which has no more than half of its places taken; all but one, which it
-    /// gives back to be used at once. The caller owns `own`, and anybody owns this.
+    /// Moves the older half, rounded up, to `own`, but no more than `own` has room for and one: the oldest is given back, to be
+    /// used at once. `None` if this ring is empty. The caller owns `own` (K1), which is another ring.
     pub(crate) fn steal_into(&self, own: &Self) -> Option<NonNull<T>> {
+        debug_assert!(!ptr::eq(self, own), "a ring robs itself");
         let own_tail = own.tail.0.load(Ordering::Relaxed);
         let room = own.free();
         let mut head = self.head.0.load(Ordering::Acquire);
         loop {
-            // Acquire pairs with the Release in `push`: what is below it can be read.
+            // Acquire pairs with the Release in `push`, and below: places before `tail` can be read, and what they point to. `tail` is not
+            // behind `head`: who moved `head` there had seen a `tail` as far, and published that (`advance`).
             let waiting = self.tail.0.load(Ordering::Acquire).wrapping_sub(head);
-            // More than fit says that `head` has grown old since it was loaded.
-            let count = if waiting > CAPACITY { 0 } else { waiting.div_ceil(2).min(room + 1) };
             if waiting == 0 {
                 return None;
             }
+            // More than CAPACITY says that `head` has grown old since it was loaded. What is read then is nonsense, and forgotten.
+            let count = waiting.div_ceil(2).min(room + 1);
             let first = self.place(head).load(Ordering::Relaxed);
             for offset in 1..count {
                 let element = self.place(head.wrapping_add(offset)).load(Ordering::Relaxed);
+                // Within `room` (K3), and not to be seen before `tail` is moved.
                 own.place(own_tail.wrapping_add(offset - 1)).store(element, Ordering::Relaxed);
             }
             match self.advance(head, count) {
-                Ok(()) if count > 0 => {
-                    // Release passes on what the victim has published to who robs us.
-                    own.tail.0.store(own_tail.wrapping_add(count - 1), Ordering::Release);
+                Ok(()) => {
+                    if count > 1 {
+                        // Release passes on what we have seen of the elements to who robs us.
+                        own.tail.0.store(own_tail.wrapping_add(count - 1), Ordering::Release);
+                    }
                     return NonNull::new(first);
                 }
-                Ok(()) => head = self.head.0.load(Ordering::Acquire),
                 Err(now) => head = now,
             }
         }
@@ -136,7 +151,7 @@ impl<T> Ring<T> {
         end.wrapping_sub(self.head.0.load(Ordering::Relaxed)).cast_signed() <= 0
     }
 
-    /// How many elements there is room for. Exact for the owner, but that others may make more.
+    /// How many elements there is room for. For the owner it is at least that many: thieves only make more.
     pub(crate) fn free(&self) -> usize {
         CAPACITY - self.len()
     }
@@ -156,8 +171,8 @@ impl<T> Ring<T> {
     /// Moves `head` on from where it was seen.
     #[inline]
     fn advance(&self, head: usize, count: usize) -> Result<(), usize> {
-        // Release: the places that are given up here have been read. Acquire, also on failure: whoever sees that `head` has moved
-        // sees what was published before.
+        // Release: the places that are given up here have been read (K3). Acquire, also on failure: who sees where `head` is sees the
+        // `tail` that it followed.
         self.head.0.compare_exchange(head, head.wrapping_add(count), Ordering::AcqRel, Ordering::Acquire).map(|_| ())
     }
 
@@ -245,5 +260,24 @@ mod tests {
         assert_eq!(victim.steal_into(&own), Some(number(1)));
         assert_eq!(own.free(), 0);
         assert_eq!(victim.len(), CAPACITY - 3);
+    }
+
+    #[test]
+    fn passed_when_everything_before_the_end_is_taken() {
+        let ring = filled(1..=2);
+        let end = ring.end();
+        ring.push(number(3)).unwrap();
+        assert!(!ring.has_passed(end));
+        ring.pop();
+        assert!(!ring.has_passed(end));
+        ring.pop();
+        assert!(ring.has_passed(end) && !ring.has_passed(ring.end()));
+    }
+
+    #[test]
+    fn single_element_has_no_older_half() {
+        let ring = filled(1..=1);
+        assert_eq!(ring.take_half(|_| panic!("handed out")), 0);
+        assert_eq!(drain(&ring), [1]);
     }
 }

@@ -1,174 +1,197 @@
-//! Models of the queues that many workers share.
+//! Models of the ring alone: an owner against thieves.
+//!
+//! Seen by none of them: `push` that loads `head` Relaxed (K3). It would let the processor write a place before a thief's read of it, and
+//! loom executes each thread's accesses in the order of the program.
 #![allow(unsafe_code)]
 
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::injection::Injection;
-use super::list::Linked;
-use super::ring::Ring;
+use super::Ring;
+use super::ring::CAPACITY;
 use crate::models::explore;
-use crate::primitives::atomic::{AtomicUsize, Ordering};
-use crate::primitives::{Cell, UnsafeCell, thread};
+use crate::primitives::{UnsafeCell, thread};
 
-/// Says when it is used twice, or before it was published.
+/// Sees a use before it was published.
 struct Element {
     number: usize,
-    link: Cell<*const Element>,
     content: UnsafeCell<usize>,
+    /// Counts behind loom's back: it orders nothing.
+    taken: AtomicUsize,
 }
 
-// SAFETY: the link is a field that only the queue writes.
-unsafe impl Linked for Element {
-    fn link(&self) -> &Cell<*const Self> {
-        &self.link
+// SAFETY: `content` is written by the owner before the push, and used by who takes the element. That is what the models show.
+unsafe impl Sync for Element {}
+
+/// A ring, and what goes through it.
+struct Bench {
+    ring: Ring<Element>,
+    elements: Vec<Element>,
+}
+
+impl Bench {
+    /// A ring that has been used before: its places end after the next `until_wrap` pushes.
+    fn new(elements: usize, until_wrap: usize) -> Arc<Self> {
+        let element = |number| Element { number, content: UnsafeCell::new(0), taken: AtomicUsize::new(0) };
+        let bench = Self { ring: Ring::new(), elements: (0..elements).map(element).collect() };
+        for _ in until_wrap..CAPACITY {
+            bench.ring.push(NonNull::dangling()).unwrap();
+            bench.ring.pop().unwrap();
+        }
+        Arc::new(bench)
+    }
+
+    /// Writes the element, and pushes it; takes it itself if there is no room.
+    fn push(&self, number: usize) {
+        let element = &self.elements[number];
+        element.content.with_mut(|content| {
+            // SAFETY: nobody else has it yet.
+            unsafe { *content = number + 1 }
+        });
+        if let Err(refused) = self.ring.push(NonNull::from(element)) {
+            take(refused);
+        }
+    }
+
+    /// Robs the ring once, through one of its own.
+    fn rob(&self) {
+        let own = Ring::new();
+        let first = self.ring.steal_into(&own).map(take);
+        let rest: Vec<_> = std::iter::from_fn(|| own.pop()).map(take).collect();
+        let order: Vec<_> = first.into_iter().chain(rest).collect();
+        assert!(order.is_sorted(), "stolen out of order: {order:?}");
+    }
+
+    fn thief(self: &Arc<Self>) -> thread::JoinHandle<()> {
+        let bench = Arc::clone(self);
+        thread::spawn(move || bench.rob())
+    }
+
+    /// Takes what is left; then everything has been taken.
+    fn finish(&self) {
+        while let Some(element) = self.ring.pop() {
+            take(element);
+        }
+        for element in &self.elements {
+            assert_eq!(element.taken.load(Ordering::Relaxed), 1, "element {} is lost", element.number);
+        }
     }
 }
 
-fn element(number: usize) -> NonNull<Element> {
-    let element = Element { number, link: Cell::new(ptr::null()), content: UnsafeCell::new(0) };
-    let element = Box::new(element);
-    element.content.with_mut(|content| {
-        // SAFETY: ours alone.
-        unsafe { *content = number }
-    });
-    NonNull::from(Box::leak(element))
-}
-
-/// Uses an element up.
-fn finish(element: NonNull<Element>) -> usize {
-    // SAFETY: who takes an element is the only one to have it; that is what the models show.
-    let element = unsafe { Box::from_raw(element.as_ptr()) };
-    let content = element.content.with_mut(|content| {
-        // SAFETY: as above.
+/// Uses an element up: once, and after it was published.
+fn take(element: NonNull<Element>) -> usize {
+    // SAFETY: elements live as long as the bench, which every user of its ring holds.
+    let element = unsafe { element.as_ref() };
+    let content = element.content.with(|content| {
+        // SAFETY: published, which loom checks.
         unsafe { *content }
     });
-    assert_eq!(content, element.number);
+    assert_eq!(content, element.number + 1);
+    assert_eq!(element.taken.fetch_add(1, Ordering::Relaxed), 0, "element {} is taken twice", element.number);
     element.number
 }
 
-/// The owner of `victim` pushes `count` elements and takes some in between; thieves rob it, each into a ring of its own. Everything
-/// arrives once.
-fn owner_against_thieves(count: usize, thieves: usize, owner_takes: fn(&Ring<Element>, &mut usize)) {
-    explore(move || {
-        let victim = Arc::new(Ring::new());
-        let thieves: Vec<_> = (0..thieves)
-            .map(|_| {
-                let victim = Arc::clone(&victim);
-                thread::spawn(move || {
-                    let own = Ring::new();
-                    let mut sum = victim.steal_into(&own).map_or(0, finish);
-                    while let Some(element) = own.pop() {
-                        sum += finish(element);
-                    }
-                    sum
-                })
-            })
-            .collect();
-        let mut sum = 0;
-        for number in 1..=count {
-            if let Err(refused) = victim.push(element(number)) {
-                sum += finish(refused);
-            }
-            owner_takes(&victim, &mut sum);
-        }
-        for thief in thieves {
-            sum += thief.join().unwrap();
-        }
-        while let Some(element) = victim.pop() {
-            sum += finish(element);
-        }
-        assert_eq!(sum, (1..=count).sum());
-    });
-}
-
-/// Broken once each: tail moved with Relaxed, or loaded with Relaxed by the thief (race on the content); `pop` that stores head
-/// instead of exchanging it (an element arrives twice).
+/// Broken once each: `push` that moves `tail` Relaxed, and a thief that loads `tail` Relaxed (it reads a place that is not filled yet, and
+/// the element is lost); `advance` all Relaxed (a thief sees `tail` behind `head`, moves `head` past the end, and an element is lost);
+/// `pop` that stores `head` (an element is taken twice).
 #[test]
 fn pushed_and_popped_against_a_thief() {
-    owner_against_thieves(3, 1, |ring, sum| {
-        if let Some(element) = ring.pop() {
-            *sum += finish(element);
-        }
+    explore(|| {
+        let bench = Bench::new(3, CAPACITY);
+        let thief = bench.thief();
+        bench.push(0);
+        bench.push(1);
+        bench.ring.pop().map(take);
+        bench.push(2);
+        bench.ring.pop().map(take);
+        thief.join().unwrap();
+        bench.finish();
     });
 }
 
-/// Broken once: a thief that reads the places only after the exchange (it finds what the owner has put there meanwhile).
+/// Broken once: a thief that reads the place after the exchange (it finds what the owner has put there meanwhile).
 #[test]
 fn places_are_used_again_against_a_thief() {
-    owner_against_thieves(6, 1, |ring, sum| {
-        if ring.free() == 0
-            && let Some(element) = ring.pop()
-        {
-            *sum += finish(element);
+    explore(|| {
+        let bench = Bench::new(CAPACITY + 2, 2);
+        (0..CAPACITY).for_each(|number| bench.push(number));
+        let thief = bench.thief();
+        for number in CAPACITY..CAPACITY + 2 {
+            bench.ring.pop().map(take);
+            bench.push(number);
         }
+        thief.join().unwrap();
+        bench.finish();
     });
 }
 
-/// Broken once: a thief that does not look whether the exchange has succeeded (elements arrive twice).
+/// Broken once: `push` that finds room in a full ring (it overwrites the oldest while the thief takes it).
 #[test]
-fn two_thieves_and_the_owner() {
-    owner_against_thieves(2, 2, |_, _| ());
+fn full_ring_is_pushed_to_against_a_thief() {
+    explore(|| {
+        let bench = Bench::new(CAPACITY + 2, 1);
+        (0..CAPACITY).for_each(|number| bench.push(number));
+        let thief = bench.thief();
+        (CAPACITY..CAPACITY + 2).for_each(|number| bench.push(number));
+        thief.join().unwrap();
+        bench.finish();
+    });
 }
 
-/// Broken once: `take_half` that stores head (elements arrive twice).
+/// Broken once each: a thief that goes on after a failed exchange, and one that moves its own `tail` before the exchange (an element is
+/// taken twice).
+#[test]
+fn pushed_and_popped_against_two_thieves() {
+    explore(|| {
+        let bench = Bench::new(3, 2);
+        let thieves = [bench.thief(), bench.thief()];
+        (0..3).for_each(|number| bench.push(number));
+        bench.ring.pop().map(take);
+        thieves.into_iter().for_each(|thief| thief.join().unwrap());
+        bench.finish();
+    });
+}
+
+/// Broken once each: `take_half` that stores `head`, and one that hands out before the exchange (an element is taken twice).
 #[test]
 fn half_is_taken_against_a_thief() {
-    owner_against_thieves(4, 1, |ring, sum| {
-        if ring.free() == 0 {
-            ring.take_half(|element| *sum += finish(element));
-        }
+    explore(|| {
+        let bench = Bench::new(CAPACITY + 1, 1);
+        (0..CAPACITY).for_each(|number| bench.push(number));
+        let thief = bench.thief();
+        let mut half = Vec::new();
+        bench.ring.take_half(|element| half.push(take(element)));
+        assert!(half.is_sorted());
+        bench.push(CAPACITY);
+        thief.join().unwrap();
+        bench.finish();
     });
 }
 
-/// Two threads push, a third takes, and what is left comes out at closing. Broken once: elements taken out after the lock was
-/// released (race on the links).
+/// Elements go through two rings. Broken once: a thief that moves its own `tail` Relaxed (who robs it reads a place that is not filled yet,
+/// and the element is lost).
 #[test]
-fn injected_by_two_against_taking_and_closing() {
+fn thief_is_robbed() {
     explore(|| {
-        let queue = Arc::new(Injection::new());
-        let pushers = [1, 2].map(|number| {
-            let queue = Arc::clone(&queue);
-            thread::spawn(move || {
-                let element = element(number);
-                // SAFETY: in no queue, and alive until it is used up.
-                match unsafe { queue.push(element, || ()) } {
-                    Ok(()) => 0,
-                    Err(_) => finish(element),
-                }
-            })
-        });
-        let mut sum = 0;
-        queue.pop_batch(1, |element| sum += finish(element));
-        let left = queue.close();
-        while let Some(element) = left.pop() {
-            sum += finish(element);
-        }
-        for pusher in pushers {
-            sum += pusher.join().unwrap();
-        }
-        assert_eq!(sum, 3);
-    });
-}
-
-/// Who says that it rests and then finds the queue empty is seen by who injects. Broken once: `is_empty` that reads the length
-/// (a task waits and nobody comes).
-#[test]
-fn who_rests_is_seen_by_who_injects() {
-    explore(|| {
-        let queue = Arc::new(Injection::new());
-        let awake = Arc::new(AtomicUsize::new(1));
-        let pusher = thread::spawn({
-            let (queue, awake) = (Arc::clone(&queue), Arc::clone(&awake));
+        let (bench, own) = (Bench::new(3, CAPACITY), Arc::new(Ring::new()));
+        let thief = thread::spawn({
+            let (bench, own) = (Arc::clone(&bench), Arc::clone(&own));
             move || {
-                // SAFETY: in no queue, and alive until it is used up.
-                unsafe { queue.push(element(1), || awake.load(Ordering::Relaxed) == 0) }.expect("it is open")
+                bench.ring.steal_into(&own).map(take);
+                own.pop().map(take);
             }
         });
-        awake.store(0, Ordering::Relaxed);
-        let found = !queue.is_empty();
-        let rung = pusher.join().unwrap();
-        assert!(found || rung, "the element waits, and nobody knows of it");
-        queue.pop_batch(1, |element| _ = finish(element));
+        let second = thread::spawn({
+            let own = Arc::clone(&own);
+            move || own.steal_into(&Ring::new()).map(take)
+        });
+        (0..3).for_each(|number| bench.push(number));
+        thief.join().unwrap();
+        second.join().unwrap();
+        while let Some(element) = own.pop() {
+            take(element);
+        }
+        bench.finish();
     });
 }

@@ -195,7 +195,7 @@ impl SeatOwner {
         // SAFETY: the caller is responsible for it.
         unsafe { batch.push(cell) };
         // SAFETY: ACTIVE, and ours. Nobody need be rung, because we are awake, and the queue is open while a worker has tasks.
-        let pushed = unsafe { self.scheduler.injection.push_batch(&batch, half + 1) };
+        let pushed = unsafe { self.scheduler.injection.push_batch(batch, half + 1, || ()) };
         assert!(pushed.is_ok(), "the injection queue closes when every task has ended");
     }
 
