@@ -1,7 +1,6 @@
 //! Messages to many handlers, a few of which take long.
 
 use std::array;
-use std::hint::spin_loop;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -17,9 +16,14 @@ use crate::subject::Sockets;
 const HANDLERS: usize = 64;
 /// On average; they come when they come, whether those before have been handled or not.
 const BETWEEN_MESSAGES: Duration = Duration::from_micros(500);
+/// One message in so many takes its handler [`SLOW`]. They are spread evenly: were they random, both workers would be busy with
+/// them often enough to make the percentile, and it would tell about queueing instead of the runtime.
+const SLOW_ONE_IN: u64 = 100;
+/// It blocks: with a handler that computes, the generator and two workers, two processors would be too few, and the tail would
+/// be the kernel's scheduler's.
 const SLOW: Duration = Duration::from_millis(5);
 
-/// How long messages wait for their handlers: those that are no slow ones, of which there is one in a hundred.
+/// How long messages wait for their handlers: those that are no slow ones.
 pub(super) async fn latency<S: Sockets>(messages: u64) -> Sample {
     let start = Instant::now();
     let busy: Arc<[AtomicBool; HANDLERS]> = Arc::new(array::from_fn(|_| AtomicBool::new(false)));
@@ -63,9 +67,7 @@ async fn handle<S: Sockets>(mut stream: S::Stream, busy: &AtomicBool, start: Ins
         let now = start.elapsed();
         let message = Message::decode(stream.as_ref());
         if message.slow {
-            while start.elapsed() < now + SLOW {
-                spin_loop();
-            }
+            thread::sleep(SLOW);
         } else {
             times.push(now - message.sent);
         }
@@ -79,14 +81,14 @@ fn generate(messages: u64, mut streams: Vec<TcpStream>, busy: &[AtomicBool; HAND
     let mut random = Random(1);
     let mut due = start.elapsed();
     let mut next = 0;
-    for _ in 0..messages {
+    for number in 1..=messages {
         due += BETWEEN_MESSAGES.mul_f64(-(1. - random.next()).ln());
         thread::sleep(due.saturating_sub(start.elapsed()));
         while busy[next].load(Ordering::Acquire) {
             next = (next + 1) % HANDLERS;
         }
         busy[next].store(true, Ordering::Relaxed);
-        let message = Message { slow: random.next() < 0.01, sent: start.elapsed() };
+        let message = Message { slow: number % SLOW_ONE_IN == 0, sent: start.elapsed() };
         streams[next].write_all(&message.encode()).expect("the connection holds");
         next = (next + 1) % HANDLERS;
     }
