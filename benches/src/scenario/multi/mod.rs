@@ -71,7 +71,7 @@ static CHAIN: Scenario = Scenario {
 
 static LOCAL: Scenario = Scenario {
     name: "multi-spawn-local",
-    title: "2 workers: spawn_local + join, and spawn + join",
+    title: "2 workers: spawn_local + join beside spawn",
     batches: 2_000,
     ours: "spawn_local",
     targets: &[Target::Share(OURS_MULTI, 0.6), Target::CpuShare(OURS_MULTI, 0.6)],
@@ -139,26 +139,26 @@ static SLEEPS: Scenario = Scenario {
 
 static ECHO_64: Scenario = Scenario {
     name: "multi-tcp-echo-64",
-    title: "2 workers on one core: TCP echo, 64 connections",
-    unit: Unit::CpuPerOp,
+    title: "TCP echo, 64 connections, 2 workers on 1 core",
     batches: 60_000,
     targets: &[Target::Share(FLOOR, 1.03)],
-    ..MULTI
+    // On one processor it is as exact as the scenarios of one worker.
+    ..Scenario { ours: OURS_MULTI, ..Scenario::DEFAULT }
 };
 
 static ECHO_1000: Scenario =
-    Scenario { name: "multi-tcp-echo-1000", title: "2 workers on one core: TCP echo, 1,000 connections", ..ECHO_64 };
+    Scenario { name: "multi-tcp-echo-1000", title: "TCP echo, 1,000 connections, 2 workers", ..ECHO_64 };
 
 static ECHO_64_TAIL: Scenario = Scenario {
     name: "multi-tcp-p99-64",
-    title: "2 workers on one core: p99 of echoes, 64",
+    title: "p99 of echoes, 64 connections, 2 workers",
     batches: 60_000,
     targets: &[Target::Share(OURS, 1.)],
     ..TAIL
 };
 
 static ECHO_1000_TAIL: Scenario =
-    Scenario { name: "multi-tcp-p99-1000", title: "2 workers on one core: p99 of echoes, 1,000", ..ECHO_64_TAIL };
+    Scenario { name: "multi-tcp-p99-1000", title: "p99 of echoes, 1,000 connections, 2 workers", ..ECHO_64_TAIL };
 
 /// The figure is the longest of 40: the percentile of so few.
 static STUCK_WAKE: Scenario = Scenario {
