@@ -16,7 +16,7 @@ pub struct Sample {
     pub cpu: Duration,
     /// Time that passed.
     pub wall: Duration,
-    /// The figure itself, for the scenarios whose figure is not CPU time per operation.
+    /// The figure itself, for the scenarios whose figure is not a time per operation.
     pub figure: Option<f64>,
 }
 
@@ -26,9 +26,9 @@ impl Sample {
         Self { ops: 1, cpu: Duration::ZERO, wall: Duration::ZERO, figure: Some(figure) }
     }
 
-    /// The figure that is compared: CPU nanoseconds per operation unless the scenario has a figure of its own.
-    pub fn figure(&self) -> f64 {
-        self.figure.unwrap_or(self.cpu.as_nanos() as f64 / self.ops as f64)
+    /// CPU nanoseconds per operation.
+    pub fn cpu_per_op(&self) -> f64 {
+        self.cpu.as_nanos() as f64 / self.ops as f64
     }
 
     /// Wall nanoseconds per operation.
@@ -68,6 +68,13 @@ pub async fn measure(batches: u64, ops: u64, mut batch: impl AsyncFnMut()) -> Sa
         batch().await;
     }
     meter.stop(batches * ops)
+}
+
+/// That percentile of `times`, in microseconds: so many percent of them are at most as long.
+pub fn percentile(times: &mut [Duration], percent: f64) -> f64 {
+    times.sort_unstable();
+    let rank = (times.len() as f64 * percent / 100.).ceil() as usize;
+    times.get(rank.saturating_sub(1)).map_or(f64::NAN, |time| time.as_nanos() as f64 / 1e3)
 }
 
 /// Binds the calling thread, and the threads it starts from now on, to the `index`th of the processors that this process

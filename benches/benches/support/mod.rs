@@ -35,7 +35,7 @@ pub(crate) fn theme(criterion: &mut Criterion, scenarios: &[&Scenario]) {
             }
             // The closures run only for what the command line asks for.
             match case.work {
-                Work::Measure(work) | Work::MeasureTwoThreads(work) => {
+                Work::Measure(work) | Work::MeasureThreads(work) => {
                     group.bench_function(case.subject, |bencher| {
                         bencher.iter_custom(|batches| {
                             let sample = work(batches);
@@ -52,7 +52,7 @@ pub(crate) fn theme(criterion: &mut Criterion, scenarios: &[&Scenario]) {
                         });
                     });
                 }
-                Work::Idle(_) => {}
+                Work::ServeTail(..) | Work::ServeIdle(..) | Work::Idle(_) => {}
             }
         }
         group.finish();

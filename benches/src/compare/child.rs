@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::unistd::alarm;
 
+use super::server::allow_many_descriptors;
 use crate::meter::{Sample, pin};
 use crate::scenario::{self, Case, Work};
 
@@ -36,8 +37,10 @@ pub fn sample(scenario: &str, subject: &str, batches: &str) -> Result<(), String
             pin(0);
             work(batches)
         }
-        Work::MeasureTwoThreads(work) => work(batches),
-        Work::Serve(..) | Work::Idle(_) => return Err(format!("`{scenario}` is measured from outside")),
+        Work::MeasureThreads(work) => work(batches),
+        Work::Serve(..) | Work::ServeTail(..) | Work::ServeIdle(..) | Work::Idle(_) => {
+            return Err(format!("`{scenario}` is measured from outside"));
+        }
     };
     println!("{}", encode(&sample));
     Ok(())
@@ -48,8 +51,12 @@ pub fn serve(scenario: &str, subject: &str) -> Result<(), String> {
     alarm::set(LONGEST_SECONDS);
     pin(0);
     match find(scenario, subject)?.work {
-        Work::Serve(work, _) | Work::Idle(work) => work(),
-        Work::Measure(_) | Work::MeasureTwoThreads(_) => return Err(format!("`{scenario}` is not a server")),
+        Work::Serve(work, _) | Work::ServeTail(work, ..) | Work::Idle(work) => work(),
+        Work::ServeIdle(work, _) => {
+            allow_many_descriptors();
+            work();
+        }
+        Work::Measure(_) | Work::MeasureThreads(_) => return Err(format!("`{scenario}` is not a server")),
     }
     Ok(())
 }

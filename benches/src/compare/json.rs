@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{Cell, Machine, Row, floor};
-use crate::scenario::OURS;
 
 /// Everything that the table shows, and every sample.
 pub(super) fn render(machine: &Machine, rows: &[Row], absent: &[(String, String)]) -> String {
@@ -28,6 +27,7 @@ fn scenario(row: &Row) -> Value {
         "name": row.scenario.name,
         "title": row.scenario.title,
         "unit": row.scenario.unit.label(),
+        "targets_are_for": row.scenario.ours,
         "rounds": row.rounds,
         "processors_used_by_others": row.others,
         "targets": targets,
@@ -39,11 +39,13 @@ fn subject(row: &Row, cell: &Cell) -> Value {
     json!({
         "name": cell.subject,
         "median": cell.median(),
+        "cpu": cell.cpu(),
         "wall": cell.wall(),
         "spread": cell.spread(),
-        "of_rt": cell.times(row.cell(OURS)),
+        "of_rt": cell.times(row.ours()),
         "of_floor": cell.times(floor(row)),
         "samples": cell.figures,
+        "cpu_samples": cell.cpus,
         "wall_samples": cell.walls,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -26,10 +27,14 @@ pub(crate) struct Generator {
     epoll: Epoll,
     clients: Vec<Client>,
     buffer: Vec<u8>,
+    /// How long the requests took, if that is to be known.
+    times: Option<Vec<Duration>>,
 }
 
 struct Client {
     stream: TcpStream,
+    /// When the last requests were sent, if that is to be known.
+    sent: Option<Instant>,
     /// Bytes of an answer that is not whole yet.
     partial: usize,
 }
@@ -38,7 +43,7 @@ impl Generator {
     /// Makes the connections; each has been served once when this returns, so none waits to be accepted.
     pub(crate) fn connect(address: SocketAddr, load: Load) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let mut generator = Self { address, load, epoll, clients: Vec::new(), buffer: vec![0; 4 * CHUNK] };
+        let mut generator = Self { address, load, epoll, clients: Vec::new(), buffer: vec![0; 4 * CHUNK], times: None };
         match load {
             Load::Echo { connections, .. } => {
                 for _ in 0..connections {
@@ -70,10 +75,19 @@ impl Generator {
         }
     }
 
+    /// Like [`run`](Self::run); how long each request took, which must be alone under way on its connection.
+    pub(crate) fn run_timed(&mut self, requests: u64) -> io::Result<Vec<Duration>> {
+        self.times = Some(Vec::with_capacity(requests as usize));
+        self.run(requests)?;
+        Ok(self.times.take().unwrap_or_default())
+    }
+
     fn echo(&mut self, requests: u64, in_flight: u64) -> io::Result<()> {
+        let now = if self.times.is_some() { || Some(Instant::now()) } else { || None };
         let mut to_send = requests;
         let mut unanswered = requests;
         for client in &mut self.clients {
+            client.sent = now();
             client.send(in_flight.min(to_send))?;
             to_send -= in_flight.min(to_send);
         }
@@ -85,6 +99,11 @@ impl Generator {
                 let answers = (client.partial / REQUEST) as u64;
                 client.partial %= REQUEST;
                 unanswered -= answers;
+                if answers > 0 {
+                    let took = client.sent.map(|sent| sent.elapsed());
+                    self.times.as_mut().zip(took).into_iter().for_each(|(times, took)| times.push(took));
+                    client.sent = now();
+                }
                 client.send(answers.min(to_send))?;
                 to_send -= answers.min(to_send);
             }
@@ -129,7 +148,7 @@ impl Generator {
                     let stream = self.open()?;
                     self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, key as u64))?;
                     // The old connection is closed here, by this side.
-                    self.clients[key] = Client { stream, partial: 0 };
+                    self.clients[key] = Client { stream, sent: None, partial: 0 };
                     self.clients[key].send(1)?;
                 } else {
                     self.epoll.delete(&self.clients[key].stream)?;
@@ -149,7 +168,7 @@ impl Generator {
     fn keep(&mut self, stream: TcpStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, self.clients.len() as u64))?;
-        self.clients.push(Client { stream, partial: 0 });
+        self.clients.push(Client { stream, sent: None, partial: 0 });
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use machine::{Machine, Others};
 
 use crate::meter::Sample;
-use crate::scenario::{self, Case, FLOOR, OURS, Scenario, Target, Work};
+use crate::scenario::{self, Case, FLOOR, Scenario, Target, Unit, Work};
 
 /// What the command line asked for.
 #[derive(Debug, Default)]
@@ -117,6 +117,7 @@ struct Row {
 struct Cell {
     subject: &'static str,
     figures: Vec<f64>,
+    cpus: Vec<f64>,
     walls: Vec<f64>,
 }
 
@@ -125,30 +126,48 @@ impl Row {
         self.cells.iter().find(|cell| cell.subject == subject)
     }
 
+    /// The one that the targets are for.
+    fn ours(&self) -> Option<&Cell> {
+        self.cell(self.scenario.ours)
+    }
+
     /// Each target in words, and whether it holds if both sides were measured.
     fn verdicts(&self) -> Vec<(String, Option<bool>)> {
-        const NOISE: f64 = 1.03;
-        let ours = self.cell(OURS).map(Cell::median);
-        let verdict = |target: &Target| match *target {
-            Target::AtMost(limit) => (format!("at most {limit}"), ours.map(|ours| ours <= limit)),
-            Target::Share(subject, share) => {
-                let limit = self.cell(subject).map(|cell| cell.median() * share);
+        self.scenario.targets.iter().map(|target| self.verdict(target)).collect()
+    }
+
+    fn verdict(&self, target: &Target) -> (String, Option<bool>) {
+        let (of, median): (&str, fn(&Cell) -> f64) = match target {
+            Target::Share(..) | Target::AtMost(_) => ("", Cell::median),
+            Target::CpuShare(..) | Target::CpuAtMost(_) => ("CPU ", Cell::cpu),
+        };
+        let ours = self.ours().map(median);
+        match *target {
+            Target::AtMost(limit) | Target::CpuAtMost(limit) => {
+                (format!("{of}at most {limit}"), ours.map(|ours| ours <= limit))
+            }
+            Target::Share(subject, share) | Target::CpuShare(subject, share) => {
+                let limit = self.cell(subject).map(|cell| median(cell) * share);
                 let what = match share {
                     1. => subject.to_owned(),
                     ..1. => format!("{subject} / {:.2}", 1. / share),
                     _ => format!("{share:.2} x {subject}"),
                 };
                 let is = limit.map(|limit| format!(" = {}", table::number(limit))).unwrap_or_default();
-                (format!("at most {what}{is}"), ours.zip(limit).map(|(ours, limit)| ours <= limit * NOISE))
+                let met = |(ours, limit)| ours <= limit * (1. + self.scenario.tolerance);
+                (format!("{of}at most {what}{is}"), ours.zip(limit).map(met))
             }
-        };
-        self.scenario.targets.iter().map(verdict).collect()
+        }
     }
 }
 
 impl Cell {
     fn median(&self) -> f64 {
         quantile(&self.figures, 0.5)
+    }
+
+    fn cpu(&self) -> f64 {
+        quantile(&self.cpus, 0.5)
     }
 
     fn wall(&self) -> f64 {
@@ -174,8 +193,10 @@ fn measure(options: &Options, program: &Path, cases: &[Case], absent: &mut Vec<(
     let scenario = cases.first().map_or(&scenario::spawn::JOIN, |case| case.scenario);
     let rounds = options.rounds(scenario);
     let mut batches = vec![options.batches(scenario); cases.len()];
-    let mut cells: Vec<Cell> =
-        cases.iter().map(|case| Cell { subject: case.subject, figures: Vec::new(), walls: Vec::new() }).collect();
+    let mut cells: Vec<Cell> = cases
+        .iter()
+        .map(|case| Cell { subject: case.subject, figures: Vec::new(), cpus: Vec::new(), walls: Vec::new() })
+        .collect();
     let mut failed = vec![false; cases.len()];
     let others = Others::start();
     eprintln!("{} ({rounds} rounds) ...", scenario.title);
@@ -191,7 +212,8 @@ fn measure(options: &Options, program: &Path, cases: &[Case], absent: &mut Vec<(
                     if matches!(cases[index].work, Work::Measure(_)) && sample.wall > LONGEST_SAMPLE {
                         batches[index] = (batches[index] / 10).max(1);
                     }
-                    cells[index].figures.push(sample.figure());
+                    cells[index].figures.push(figure(&sample, scenario.unit));
+                    cells[index].cpus.push(sample.cpu_per_op());
                     cells[index].walls.push(sample.wall_per_op());
                 }
                 Err(reason) => {
@@ -208,14 +230,26 @@ fn measure(options: &Options, program: &Path, cases: &[Case], absent: &mut Vec<(
 
 fn sample(program: &Path, case: &Case, batches: u64) -> Result<Sample, String> {
     match case.work {
-        Work::Measure(_) | Work::MeasureTwoThreads(_) => child::run(program, case, batches),
+        Work::Measure(_) | Work::MeasureThreads(_) => child::run(program, case, batches),
         Work::Serve(_, load) => {
             let mut loaded = server::Loaded::start(program, case, load)?;
             loaded.run(batches / 5)?;
             loaded.run(batches)
         }
+        Work::ServeTail(_, load, percent) => {
+            let mut loaded = server::Loaded::start(program, case, load)?;
+            loaded.run(batches / 5)?;
+            loaded.run_timed(batches, percent)
+        }
+        Work::ServeIdle(_, connections) => server::count_switches_of_server(program, case, connections),
         Work::Idle(_) => server::count_switches(program, case),
     }
+}
+
+/// The figure that is compared.
+fn figure(sample: &Sample, unit: Unit) -> f64 {
+    let per_op = || if unit == Unit::WallPerOp { sample.wall_per_op() } else { sample.cpu_per_op() };
+    sample.figure.unwrap_or_else(per_op)
 }
 
 fn quantile(values: &[f64], at: f64) -> f64 {
@@ -247,7 +281,8 @@ mod tests {
     use crate::scenario::spawn::JOIN;
 
     fn row(figures: &[(&'static str, f64)]) -> Row {
-        let cell = |&(subject, figure)| Cell { subject, figures: vec![figure], walls: vec![figure] };
+        let cell =
+            |&(subject, figure)| Cell { subject, figures: vec![figure], cpus: vec![2. * figure], walls: vec![figure] };
         Row { scenario: &JOIN, rounds: 1, others: 0., cells: figures.iter().map(cell).collect() }
     }
 

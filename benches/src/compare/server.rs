@@ -8,11 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use super::load::Generator;
-use crate::meter::{Sample, pin};
+use crate::meter::{Sample, percentile, pin};
 use crate::scenario::Case;
 use crate::scenario::tcp::Load;
 
@@ -36,6 +37,20 @@ impl Loaded {
 
     /// Has so many requests answered, from a thread on the second processor, and measures what they cost the server.
     pub fn run(&mut self, requests: u64) -> Result<Sample, String> {
+        self.measure(requests, |generator| generator.run(requests)).map(|(sample, ())| sample)
+    }
+
+    /// The same; the figure is how long the requests took, in microseconds: the percentile that is asked for.
+    pub(super) fn run_timed(&mut self, requests: u64, percent: f64) -> Result<Sample, String> {
+        let (sample, mut times) = self.measure(requests, |generator| generator.run_timed(requests))?;
+        Ok(Sample { figure: Some(percentile(&mut times, percent)), ..sample })
+    }
+
+    fn measure<T: Send>(
+        &mut self,
+        requests: u64,
+        run: impl FnOnce(&mut Generator) -> io::Result<T> + Send,
+    ) -> Result<(Sample, T), String> {
         // The server goes back to sleep, or fills the sockets' buffers, before the clocks are read.
         let settle = || thread::sleep(Duration::from_millis(10));
         settle();
@@ -44,14 +59,14 @@ impl Loaded {
         let outcome = thread::scope(|scope| {
             let load = scope.spawn(|| {
                 pin(1);
-                generator.run(requests)
+                run(generator)
             });
             load.join().unwrap_or_else(|_| Err(io::Error::other("the load generator panicked")))
         });
         let wall = wall.elapsed();
-        outcome.map_err(|error| format!("under load, process {}: {error}", self.server.pid()))?;
+        let outcome = outcome.map_err(|error| format!("under load, process {}: {error}", self.server.pid()))?;
         settle();
-        Ok(Sample { ops: requests, cpu: self.cpu()? - cpu, wall, figure: None })
+        Ok((Sample { ops: requests, cpu: self.cpu()? - cpu, wall, figure: None }, outcome))
     }
 
     /// CPU time of all threads of the server, exact to the nanosecond while it sleeps.
@@ -63,11 +78,21 @@ impl Loaded {
 /// How often an idle process is switched to in one second.
 pub fn count_switches(program: &Path, case: &Case) -> Result<Sample, String> {
     let (process, _) = Process::start(program, case)?;
-    thread::sleep(Duration::from_millis(300));
-    let before = process.switches().map_err(|error| error.to_string())?;
-    thread::sleep(Duration::from_secs(1));
-    let after = process.switches().map_err(|error| error.to_string())?;
-    Ok(Sample::of((after - before) as f64))
+    process.switches_in_a_second()
+}
+
+/// The same of a server that has so many connections, each of which it has served once.
+pub(super) fn count_switches_of_server(program: &Path, case: &Case, connections: usize) -> Result<Sample, String> {
+    allow_many_descriptors();
+    let loaded = Loaded::start(program, case, Load::Echo { connections, in_flight: 1 })?;
+    loaded.server.switches_in_a_second()
+}
+
+/// As many as this process may have. If those are too few, the connections will fail and say why.
+pub(super) fn allow_many_descriptors() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 /// A child that is killed when this is dropped.
@@ -94,6 +119,15 @@ impl Process {
 
     fn pid(&self) -> Pid {
         Pid::from_raw(self.0.id().cast_signed())
+    }
+
+    /// Once it has had the time to come to rest.
+    fn switches_in_a_second(&self) -> Result<Sample, String> {
+        thread::sleep(Duration::from_millis(300));
+        let before = self.switches().map_err(|error| error.to_string())?;
+        thread::sleep(Duration::from_secs(1));
+        let after = self.switches().map_err(|error| error.to_string())?;
+        Ok(Sample::of((after - before) as f64))
     }
 
     /// Context switches of all its threads so far.

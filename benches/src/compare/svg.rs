@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::table::number;
 use super::{Cell, Machine, Row};
-use crate::scenario::{FLOOR, OURS};
+use crate::scenario::FLOOR;
 
 const WIDTH: usize = 420;
 const COLUMNS: usize = 2;
@@ -46,7 +46,7 @@ fn panel(svg: &mut String, row: &Row, left: usize, top: usize) {
     for (index, cell) in row.cells.iter().enumerate() {
         let y = top + (index + 1) * LINE;
         let colour = match cell.subject {
-            OURS => "#d9480f",
+            ours if ours == row.scenario.ours => "#d9480f",
             FLOOR => "#adb5bd",
             _ => "#4c6ef5",
         };

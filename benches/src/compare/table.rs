@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Cell, Machine, Row, floor};
-use crate::scenario::{OURS, Unit};
+use crate::scenario::Unit;
 
 /// Width of the left part.
 const LEFT: usize = 46;
@@ -15,7 +15,7 @@ pub(super) fn head(machine: &Machine) -> String {
     if cfg!(debug_assertions) {
         text.push_str("THIS IS A DEBUG BUILD: the figures mean nothing.\n");
     }
-    let names = ["subject", "median", "wall", "spread", "of rt", "of floor"];
+    let names = ["subject", "median", "wall (CPU)", "spread", "of rt", "of floor"];
     let [subject, median, wall, spread, of_rt, of_floor] = names;
     let names = format!("{subject:13} {median:>10} {wall:>10} {spread:>7} {of_rt:>8} {of_floor:>8}");
     let _ = writeln!(text, "{:LEFT$} {names}", "scenario");
@@ -39,9 +39,9 @@ pub(super) fn row(row: &Row) -> String {
 pub(super) fn foot(absent: &[(String, String)]) -> String {
     let mut text = rule();
     text.push_str(
-        "median, wall: per operation. spread: inter-quartile range of the median. of rt, of floor: how many times\n",
+        "median, wall, CPU: per operation. spread: inter-quartile range of the median. of rt, of floor: how many times\n",
     );
-    text.push_str("their median. others: processors that other processes kept busy meanwhile.\n");
+    text.push_str("their median (that of the rt that the targets are for). others: processors that other processes kept busy meanwhile.\n");
     for (case, reason) in absent {
         let _ = writeln!(text, "not measured: {case}: {reason}");
     }
@@ -81,14 +81,18 @@ fn left(row: &Row) -> Vec<String> {
 }
 
 fn right(row: &Row, cell: &Cell) -> String {
-    let wall = if row.scenario.unit == Unit::CpuPerOp { number(cell.wall()) } else { String::new() };
+    let beside = match row.scenario.unit {
+        Unit::CpuPerOp => number(cell.wall()),
+        Unit::WallPerOp => format!("({})", number(cell.cpu())),
+        _ => String::new(),
+    };
     let times = |other| cell.times(other).map(|ratio| format!("{ratio:.3}x")).unwrap_or_default();
     format!(
-        "{:13} {:>10} {wall:>10} {:>5.1} % {:>8} {:>8}",
+        "{:13} {:>10} {beside:>10} {:>5.1} % {:>8} {:>8}",
         cell.subject,
         number(cell.median()),
         cell.spread() * 100.,
-        times(row.cell(OURS)),
+        times(row.ours()),
         times(floor(row)),
     )
 }

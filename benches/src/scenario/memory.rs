@@ -20,6 +20,7 @@ pub static IDLE_TASK: Scenario = Scenario {
     batches: 100_000,
     most_rounds: 5,
     targets: &[Target::AtMost(200.)],
+    ..Scenario::DEFAULT
 };
 
 /// Resident memory of a task that sleeps and has 64 bytes to keep.
@@ -30,6 +31,7 @@ pub static SLEEPING_TASK: Scenario = Scenario {
     batches: 100_000,
     most_rounds: 5,
     targets: &[Target::AtMost(280.)],
+    ..Scenario::DEFAULT
 };
 
 /// A process with a task that sleeps for an hour: nothing should wake it before.
@@ -40,6 +42,7 @@ pub static IDLE_PROCESS: Scenario = Scenario {
     batches: 1,
     most_rounds: 3,
     targets: &[Target::AtMost(0.)],
+    ..Scenario::DEFAULT
 };
 
 /// An hour, in microseconds.
@@ -96,7 +99,7 @@ async fn queue_empty<S: Subject>() {
     ran.done().await;
 }
 
-fn idle_process<S: Timers>() {
+pub(super) fn idle_process<S: Timers>() {
     S::block_on(async {
         S::detach(S::spawn_sleeping::<0>(HOUR));
         println!("idle");

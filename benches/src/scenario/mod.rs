@@ -1,6 +1,7 @@
 //! What is measured: the scenarios, by theme, and which subject takes part in which.
 
 pub mod memory;
+pub mod multi;
 pub mod spawn;
 pub mod tcp;
 pub mod time;
@@ -18,8 +19,10 @@ use crate::subject::{
     Tokio,
 };
 
-/// The name of the subject that the targets are for.
+/// The name of the subject that most targets are for.
 pub const OURS: &str = "rt";
+/// The name of the subject that the targets of [`multi`] are for.
+pub const OURS_MULTI: &str = "rt-multi";
 /// The name of the floor's column.
 pub const FLOOR: &str = "floor";
 
@@ -36,14 +39,26 @@ pub struct Scenario {
     pub batches: u64,
     /// Scenarios that take long settle for fewer rounds.
     pub most_rounds: usize,
-    /// All of these have to hold for `rt`.
+    /// The subject that the targets are for.
+    pub ours: &'static str,
+    /// All of these have to hold for it.
     pub targets: &'static [Target],
+    /// How much more than a share of another subject's figure is put down to noise.
+    pub tolerance: f64,
 }
 
 impl Scenario {
     /// What most scenarios have in common.
-    const DEFAULT: Self =
-        Self { name: "", title: "", unit: Unit::CpuPerOp, batches: 100, most_rounds: usize::MAX, targets: &[] };
+    const DEFAULT: Self = Self {
+        name: "",
+        title: "",
+        unit: Unit::CpuPerOp,
+        batches: 100,
+        most_rounds: usize::MAX,
+        ours: OURS,
+        targets: &[],
+        tolerance: 0.03,
+    };
 }
 
 /// What a figure counts.
@@ -51,6 +66,10 @@ impl Scenario {
 pub enum Unit {
     /// CPU nanoseconds of all threads of the subject's process, per operation.
     CpuPerOp,
+    /// Nanoseconds that pass per operation, for subjects with several threads; what all of them use stands beside it.
+    WallPerOp,
+    /// Microseconds between what was done for somebody and the moment he has it.
+    Latency,
     /// Microseconds between a deadline and the wake-up.
     Lateness,
     /// Resident bytes per task.
@@ -64,6 +83,8 @@ impl Unit {
     pub fn label(self) -> &'static str {
         match self {
             Self::CpuPerOp => "CPU ns per op",
+            Self::WallPerOp => "wall ns per op (CPU of all threads)",
+            Self::Latency => "µs",
             Self::Lateness => "µs late",
             Self::Bytes => "bytes per task",
             Self::Switches => "switches per second",
@@ -71,13 +92,17 @@ impl Unit {
     }
 }
 
-/// What the figure of `rt` is held against. Those that name a subject allow 3 % for noise.
+/// What the figure of ours is held against. Those that name a subject allow for noise.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// At most this share of what the subject takes.
     Share(&'static str, f64),
     /// At most this.
     AtMost(f64),
+    /// At most this share of the CPU time that the subject takes, where the figure is another one.
+    CpuShare(&'static str, f64),
+    /// At most this much CPU time, where the figure is another one.
+    CpuAtMost(f64),
 }
 
 /// A scenario done by a subject.
@@ -98,10 +123,14 @@ pub struct Case {
 pub enum Work {
     /// Measures this many batches on one thread.
     Measure(fn(u64) -> Sample),
-    /// Measures this many batches on two threads, which bind themselves to processors.
-    MeasureTwoThreads(fn(u64) -> Sample),
+    /// Measures this many batches on several threads, which bind themselves to processors if they are to be bound.
+    MeasureThreads(fn(u64) -> Sample),
     /// Serves until it is killed and prints its address; who looks on puts this load on it.
     Serve(fn(), tcp::Load),
+    /// Serves as well; the figure is how long the requests take: this percentile.
+    ServeTail(fn(), tcp::Load, f64),
+    /// Serves as well; who looks on opens so many connections, leaves them alone, and counts the context switches.
+    ServeIdle(fn(), usize),
     /// Does nothing until it is killed, after a line that says so; who looks on counts its context switches.
     Idle(fn()),
 }
@@ -146,9 +175,10 @@ pub fn roster() -> Vec<Case> {
             Rt: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
         });
     }
-    let columns = [FLOOR, OURS];
+    cases.extend(multi::cases());
+    let columns = [FLOOR, OURS_MULTI, OURS];
     cases.sort_by_key(|case| columns.iter().position(|&name| name == case.subject).unwrap_or(columns.len()));
-    let scenarios: Vec<_> = [spawn::ALL, wake::ALL, time::ALL, tcp::ALL, memory::ALL].concat();
+    let scenarios: Vec<_> = [spawn::ALL, wake::ALL, time::ALL, tcp::ALL, memory::ALL, multi::ALL].concat();
     cases.sort_by_key(|case| scenarios.iter().position(|scenario| scenario.name == case.scenario.name));
     cases
 }

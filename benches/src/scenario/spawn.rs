@@ -48,14 +48,23 @@ pub static REMOTE_APART: Scenario =
 
 /// What every subject does.
 pub fn cases<S: Subject>() -> Vec<Case> {
-    vec![Case::new::<S>(&JOIN, Work::Measure(join::<S>)), Case::new::<S>(&CHAIN, Work::Measure(chain::<S>))]
+    vec![
+        Case::new::<S>(&JOIN, Work::Measure(|batches| S::block_on(join::<S>(batches)))),
+        Case::new::<S>(&CHAIN, Work::Measure(|batches| S::block_on(chain::<S>(batches)))),
+    ]
 }
 
 /// What needs a handle that threads may have.
 pub fn remote<S: Remote>() -> Vec<Case> {
     vec![
-        Case::new::<S>(&REMOTE, Work::MeasureTwoThreads(spawn_remotely::<S, 0>)),
-        Case::new::<S>(&REMOTE_APART, Work::MeasureTwoThreads(spawn_remotely::<S, 1>)),
+        Case::new::<S>(
+            &REMOTE,
+            Work::MeasureThreads(|batches| S::block_on(spawn_remotely::<S>(batches, Some([0, 0])))),
+        ),
+        Case::new::<S>(
+            &REMOTE_APART,
+            Work::MeasureThreads(|batches| S::block_on(spawn_remotely::<S>(batches, Some([0, 1])))),
+        ),
     ]
 }
 
@@ -63,25 +72,22 @@ pub fn remote<S: Remote>() -> Vec<Case> {
 pub fn floor() -> Vec<Case> {
     let case = |scenario, work| Case { scenario, subject: FLOOR, unavailable: || None, work };
     vec![
-        case(&REMOTE, Work::MeasureTwoThreads(|batches| floor::remote::spawn_from_thread(batches, TASKS, 0))),
-        case(&REMOTE_APART, Work::MeasureTwoThreads(|batches| floor::remote::spawn_from_thread(batches, TASKS, 1))),
+        case(&REMOTE, Work::MeasureThreads(|batches| floor::remote::spawn_from_thread(batches, TASKS, 0))),
+        case(&REMOTE_APART, Work::MeasureThreads(|batches| floor::remote::spawn_from_thread(batches, TASKS, 1))),
     ]
 }
 
-fn join<S: Subject>(batches: u64) -> Sample {
-    S::block_on(async move {
-        let mut tasks = Vec::with_capacity(TASKS as usize);
-        measure(batches, TASKS, async || {
-            tasks.extend((0..TASKS).map(|_| S::spawn(async {})));
-            for task in tasks.drain(..) {
-                S::join(task).await;
-            }
-        })
-        .await
+pub(super) async fn join<S: Subject>(batches: u64) -> Sample {
+    measure(batches, TASKS, async || {
+        let tasks: Vec<_> = (0..TASKS).map(|_| S::spawn(async {})).collect();
+        for task in tasks {
+            S::join(task).await;
+        }
     })
+    .await
 }
 
-fn chain<S: Subject>(batches: u64) -> Sample {
+pub(super) async fn chain<S: Subject>(batches: u64) -> Sample {
     fn spawn_link<S: Subject>(depth: u64, done: oneshot::Sender<()>) {
         S::detach(S::spawn(async move {
             if depth == 0 {
@@ -91,49 +97,53 @@ fn chain<S: Subject>(batches: u64) -> Sample {
             }
         }));
     }
-    S::block_on(measure(batches, TASKS, async || {
+    measure(batches, TASKS, async || {
         let (done, last) = oneshot::channel();
         spawn_link::<S>(TASKS - 1, done);
         last.await.expect("the last link reports");
-    }))
+    })
+    .await
 }
 
-fn spawn_remotely<S: Remote, const PROCESSOR: usize>(batches: u64) -> Sample {
+/// The runtime's thread and the plain one are bound to `processors`, if to any.
+pub(super) async fn spawn_remotely<S: Remote>(batches: u64, processors: Option<[usize; 2]>) -> Sample {
     struct Left {
         tasks: AtomicU64,
         thread: Thread,
     }
 
-    S::block_on(async move {
-        pin(0);
-        let spawner = S::spawner();
-        let (report, sample) = oneshot::channel();
-        let thread = thread::spawn(move || {
-            pin(PROCESSOR);
-            // Leaked, so that no reference count goes to and fro between the threads.
-            let left: &Left = Box::leak(Box::new(Left { tasks: AtomicU64::new(0), thread: thread::current() }));
-            let spawn = |batches| {
-                for _ in 0..batches {
-                    left.tasks.store(TASKS, Ordering::Relaxed);
-                    for _ in 0..TASKS {
-                        S::spawn_remotely(&spawner, async move {
-                            if left.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
-                                left.thread.unpark();
-                            }
-                        });
-                    }
-                    while left.tasks.load(Ordering::Acquire) > 0 {
-                        thread::park();
-                    }
+    if let Some([own, _]) = processors {
+        pin(own);
+    }
+    let spawner = S::spawner();
+    let (report, sample) = oneshot::channel();
+    let thread = thread::spawn(move || {
+        if let Some([_, other]) = processors {
+            pin(other);
+        }
+        // Leaked, so that no reference count goes to and fro between the threads.
+        let left: &Left = Box::leak(Box::new(Left { tasks: AtomicU64::new(0), thread: thread::current() }));
+        let spawn = |batches| {
+            for _ in 0..batches {
+                left.tasks.store(TASKS, Ordering::Relaxed);
+                for _ in 0..TASKS {
+                    S::spawn_remotely(&spawner, async move {
+                        if left.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+                            left.thread.unpark();
+                        }
+                    });
                 }
-            };
-            spawn(1 + batches / 10);
-            let meter = Meter::start();
-            spawn(batches);
-            report.send(meter.stop(batches * TASKS)).expect("the root future waits");
-        });
-        let sample = sample.await.expect("the thread reports");
-        thread.join().expect("the thread does not panic");
-        sample
-    })
+                while left.tasks.load(Ordering::Acquire) > 0 {
+                    thread::park();
+                }
+            }
+        };
+        spawn(1 + batches / 10);
+        let meter = Meter::start();
+        spawn(batches);
+        report.send(meter.stop(batches * TASKS)).expect("the root future waits");
+    });
+    let sample = sample.await.expect("the thread reports");
+    thread.join().expect("the thread does not panic");
+    sample
 }

@@ -101,10 +101,10 @@ fn works(echo: fn(), bulk: fn()) -> [(&'static Scenario, Work); 5] {
     ]
 }
 
-fn serve<S: Tcp>(service: Service) {
+pub(super) fn serve<S: Tcp>(service: Service) {
     S::block_on(S::serve(service, announce)).expect("a listener");
 }
 
-fn announce(address: SocketAddr) {
+pub(super) fn announce(address: SocketAddr) {
     println!("{address}");
 }

@@ -48,6 +48,7 @@ pub static LATE_MEDIAN: Scenario = Scenario {
     batches: 200,
     most_rounds: 5,
     targets: &[Target::AtMost(100.)],
+    ..Scenario::DEFAULT
 };
 
 /// How late a sleep is on a runtime that does nothing else: one in a hundred is later.
@@ -58,14 +59,15 @@ pub static LATE_TAIL: Scenario = Scenario {
     batches: 200,
     most_rounds: 5,
     targets: &[Target::AtMost(300.)],
+    ..Scenario::DEFAULT
 };
 
 /// What every subject with timers does.
 pub fn cases<S: Timers>() -> Vec<Case> {
     vec![
-        Case::new::<S>(&DROPPED, Work::Measure(dropped::<S>)),
-        Case::new::<S>(&READY, Work::Measure(ready_at_once::<S>)),
-        Case::new::<S>(&SLEEPS, Work::Measure(sleeps::<S>)),
+        Case::new::<S>(&DROPPED, Work::Measure(|batches| S::block_on(dropped::<S>(batches)))),
+        Case::new::<S>(&READY, Work::Measure(|batches| S::block_on(ready_at_once::<S>(batches)))),
+        Case::new::<S>(&SLEEPS, Work::Measure(|batches| S::block_on(sleeps::<S>(batches)))),
         Case::new::<S>(&LATE_MEDIAN, Work::Measure(|sleeps| Sample::of(lateness::<S>(sleeps, 50)))),
         Case::new::<S>(&LATE_TAIL, Work::Measure(|sleeps| Sample::of(lateness::<S>(sleeps, 99)))),
     ]
@@ -74,8 +76,8 @@ pub fn cases<S: Timers>() -> Vec<Case> {
 /// Timeouts per batch; between batches the runtime gets its turn, for those that put cancelling off.
 const TIMEOUTS: u64 = 1_000;
 
-fn dropped<S: Timers>(batches: u64) -> Sample {
-    S::block_on(measure(batches, TIMEOUTS, async || {
+pub(super) async fn dropped<S: Timers>(batches: u64) -> Sample {
+    measure(batches, TIMEOUTS, async || {
         for _ in 0..TIMEOUTS {
             let mut timeout = pin!(S::timeout(Duration::from_secs(10), pending::<()>()));
             poll_fn(|cx| {
@@ -85,30 +87,29 @@ fn dropped<S: Timers>(batches: u64) -> Sample {
             .await;
         }
         S::yield_now().await;
-    }))
+    })
+    .await
 }
 
-fn ready_at_once<S: Timers>(batches: u64) -> Sample {
-    S::block_on(measure(batches, TIMEOUTS, async || {
+async fn ready_at_once<S: Timers>(batches: u64) -> Sample {
+    measure(batches, TIMEOUTS, async || {
         for number in 0..TIMEOUTS {
             black_box(S::timeout(Duration::from_secs(10), ready(black_box(number))).await);
         }
         S::yield_now().await;
-    }))
+    })
+    .await
 }
 
-fn sleeps<S: Timers>(batches: u64) -> Sample {
+pub(super) async fn sleeps<S: Timers>(batches: u64) -> Sample {
     const SLEEPS: u64 = 50_000;
-    S::block_on(async move {
-        let mut tasks = Vec::with_capacity(SLEEPS as usize);
-        measure(batches, SLEEPS, async || {
-            tasks.extend((1..=SLEEPS).map(S::spawn_sleeping::<0>));
-            for task in tasks.drain(..) {
-                S::join(task).await;
-            }
-        })
-        .await
+    measure(batches, SLEEPS, async || {
+        let tasks: Vec<_> = (1..=SLEEPS).map(S::spawn_sleeping::<0>).collect();
+        for task in tasks {
+            S::join(task).await;
+        }
     })
+    .await
 }
 
 /// In microseconds, of sleeps between 1 and 3 ms.

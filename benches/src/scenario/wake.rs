@@ -65,17 +65,17 @@ pub static THREAD_APART: Scenario = Scenario {
 /// What every subject does.
 pub fn cases<S: Subject>() -> Vec<Case> {
     vec![
-        Case::new::<S>(&PAIRS, Work::Measure(pairs::<S>)),
-        Case::new::<S>(&YIELD, Work::Measure(yields::<S>)),
-        Case::new::<S>(&RING, Work::Measure(ring::<S>)),
+        Case::new::<S>(&PAIRS, Work::Measure(|batches| S::block_on(pairs::<S>(batches)))),
+        Case::new::<S>(&YIELD, Work::Measure(|batches| S::block_on(yields::<S>(batches)))),
+        Case::new::<S>(&RING, Work::Measure(|batches| S::block_on(ring::<S>(batches)))),
     ]
 }
 
 /// What needs wakers that work on other threads.
 pub fn threads<S: ThreadSafeWakers>() -> Vec<Case> {
     vec![
-        Case::new::<S>(&THREAD, Work::MeasureTwoThreads(with_thread::<S, 0>)),
-        Case::new::<S>(&THREAD_APART, Work::MeasureTwoThreads(with_thread::<S, 1>)),
+        Case::new::<S>(&THREAD, Work::MeasureThreads(with_thread::<S, 0>)),
+        Case::new::<S>(&THREAD_APART, Work::MeasureThreads(with_thread::<S, 1>)),
     ]
 }
 
@@ -83,14 +83,14 @@ pub fn threads<S: ThreadSafeWakers>() -> Vec<Case> {
 pub fn floor() -> Vec<Case> {
     let case = |scenario, work| Case { scenario, subject: FLOOR, unavailable: || None, work };
     vec![
-        case(&THREAD, Work::MeasureTwoThreads(|trips| floor::remote::ping_pong(trips, 0))),
-        case(&THREAD_APART, Work::MeasureTwoThreads(|trips| floor::remote::ping_pong(trips, 1))),
+        case(&THREAD, Work::MeasureThreads(|trips| floor::remote::ping_pong(trips, 0))),
+        case(&THREAD_APART, Work::MeasureThreads(|trips| floor::remote::ping_pong(trips, 1))),
     ]
 }
 
-fn pairs<S: Subject>(batches: u64) -> Sample {
+pub(super) async fn pairs<S: Subject>(batches: u64) -> Sample {
     const PAIRS: u64 = 1_000;
-    S::block_on(measure(batches, PAIRS, async || {
+    measure(batches, PAIRS, async || {
         let countdown = Countdown::new(PAIRS);
         for _ in 0..PAIRS {
             let countdown = countdown.clone();
@@ -107,31 +107,31 @@ fn pairs<S: Subject>(batches: u64) -> Sample {
             }));
         }
         countdown.done().await;
-    }))
+    })
+    .await
 }
 
-fn yields<S: Subject>(batches: u64) -> Sample {
+pub(super) async fn yields<S: Subject>(batches: u64) -> Sample {
     const TASKS: u64 = 200;
     const YIELDS: u64 = 1_000;
-    S::block_on(async move {
-        let mut tasks = Vec::with_capacity(TASKS as usize);
-        measure(batches, TASKS * YIELDS, async || {
-            tasks.extend((0..TASKS).map(|_| {
+    measure(batches, TASKS * YIELDS, async || {
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
                 S::spawn(async {
                     for _ in 0..YIELDS {
                         S::yield_now().await;
                     }
                 })
-            }));
-            for task in tasks.drain(..) {
-                S::join(task).await;
-            }
-        })
-        .await
+            })
+            .collect();
+        for task in tasks {
+            S::join(task).await;
+        }
     })
+    .await
 }
 
-fn ring<S: Subject>(batches: u64) -> Sample {
+pub(super) async fn ring<S: Subject>(batches: u64) -> Sample {
     const TASKS: u64 = 64;
     const HOPS: u64 = TASKS * 1_000;
 
@@ -141,11 +141,10 @@ fn ring<S: Subject>(batches: u64) -> Sample {
         wakers: [AtomicWaker; TASKS as usize],
     }
 
-    S::block_on(async move {
-        let mut tasks = Vec::with_capacity(TASKS as usize);
-        measure(batches, HOPS, async || {
-            let ring = Arc::new(Ring { turn: AtomicU64::new(0), wakers: std::array::from_fn(|_| AtomicWaker::new()) });
-            tasks.extend((0..TASKS).map(|mine| {
+    measure(batches, HOPS, async || {
+        let ring = Arc::new(Ring { turn: AtomicU64::new(0), wakers: std::array::from_fn(|_| AtomicWaker::new()) });
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|mine| {
                 let ring = ring.clone();
                 S::spawn(async move {
                     loop {
@@ -162,13 +161,13 @@ fn ring<S: Subject>(batches: u64) -> Sample {
                         }
                     }
                 })
-            }));
-            for task in tasks.drain(..) {
-                S::join(task).await;
-            }
-        })
-        .await
+            })
+            .collect();
+        for task in tasks {
+            S::join(task).await;
+        }
     })
+    .await
 }
 
 fn with_thread<S: ThreadSafeWakers, const PROCESSOR: usize>(trips: u64) -> Sample {

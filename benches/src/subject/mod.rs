@@ -13,16 +13,19 @@ mod tokio;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 pub use compio::Compio;
 pub use floor::Floor;
 pub use glommio::Glommio;
 pub use monoio::{Monoio, MonoioEpoll};
-pub use rt::Rt;
-pub use smol::{Smol, SmolExecutor, StaticExecutor, StaticLocalExecutor};
-pub use tokio::Tokio;
+pub use rt::{Rt, RtMulti, RtMultiLocal};
+pub use smol::{Smol, SmolExecutor, SmolMulti, StaticExecutor, StaticLocalExecutor, StaticMulti};
+pub use tokio::{Tokio, TokioMulti};
+
+/// How many workers a subject has that has several.
+pub const WORKERS: usize = 2;
 
 /// Spawns, joins, yields.
 pub trait Subject: 'static {
@@ -51,6 +54,12 @@ pub trait Subject: 'static {
 
     /// Lets the other tasks run.
     fn yield_now() -> impl Future<Output = ()> + Send;
+}
+
+/// Has [`WORKERS`] workers.
+pub trait Threaded: Subject {
+    /// Runs `future` on a new runtime, in the way that suits this runtime best: on the calling thread or as a task.
+    fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T;
 }
 
 /// Spawns from threads that are not the runtime's.
@@ -84,6 +93,18 @@ pub trait Timers: Subject {
 pub trait Tcp: Subject {
     /// Accepts and serves for ever, after it told `ready` where.
     fn serve(service: Service, ready: impl FnOnce(SocketAddr) + 'static) -> impl Future<Output = io::Result<()>>;
+}
+
+/// Takes over connections that were made elsewhere.
+pub trait Sockets: Subject {
+    /// A connection of this runtime, and the buffer that it reads into.
+    type Stream: AsRef<[u8]> + Send + 'static;
+
+    /// Called inside the runtime; `stream` does not block.
+    fn adopt(stream: TcpStream) -> io::Result<Self::Stream>;
+
+    /// [`Connection::read`], in tasks that go from thread to thread.
+    fn read(stream: &mut Self::Stream) -> impl Future<Output = io::Result<usize>> + Send;
 }
 
 /// A connection with a buffer of its own, which suits runtimes that borrow buffers and those that take them.

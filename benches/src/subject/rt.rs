@@ -1,27 +1,64 @@
-//! rt's current-thread runtime.
+//! rt: the current-thread flavor, and the multi-thread flavor with two workers.
 
 use std::future::Future;
 use std::hint::black_box;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::marker::PhantomData;
+use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use rt::net::{TcpListener, TcpStream};
-use rt::runtime::{Builder, Handle};
+use rt::runtime::{Builder, Handle, Runtime};
 use rt::task::JoinHandle;
 
-use super::{Connection, Remote, Service, Subject, Tcp, ThreadSafeWakers, Timers};
+use super::{Connection, Remote, Service, Sockets, Subject, Tcp, ThreadSafeWakers, Threaded, Timers, WORKERS};
 
 /// rt, current-thread flavor.
-pub struct Rt;
+pub type Rt = RtOf<CurrentThread>;
+/// rt, multi-thread flavor.
+pub type RtMulti = RtOf<MultiThread>;
 
-impl Subject for Rt {
+/// rt, of one flavor.
+pub struct RtOf<F>(PhantomData<F>);
+
+/// What differs between the flavors.
+pub trait Flavor: 'static {
+    /// The subject's name.
+    const NAME: &'static str;
+
+    /// A new runtime.
+    fn build() -> io::Result<Runtime>;
+}
+
+/// One worker: the thread in `block_on`.
+pub struct CurrentThread;
+
+impl Flavor for CurrentThread {
     const NAME: &'static str = "rt";
+
+    fn build() -> io::Result<Runtime> {
+        Builder::new_current_thread().build()
+    }
+}
+
+/// [`WORKERS`] workers.
+pub struct MultiThread;
+
+impl Flavor for MultiThread {
+    const NAME: &'static str = "rt-multi";
+
+    fn build() -> io::Result<Runtime> {
+        Builder::new_multi_thread().worker_threads(WORKERS).build()
+    }
+}
+
+impl<F: Flavor> Subject for RtOf<F> {
+    const NAME: &'static str = F::NAME;
     type Task = JoinHandle<()>;
 
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
-        Builder::new_current_thread().build().expect("rt's runtime").block_on(future)
+        F::build().expect("rt's runtime").block_on(future)
     }
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self::Task {
@@ -39,7 +76,14 @@ impl Subject for Rt {
     }
 }
 
-impl Remote for Rt {
+impl Threaded for RtMulti {
+    /// The thread in `block_on` is one of the workers.
+    fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+        Self::block_on(future)
+    }
+}
+
+impl<F: Flavor> Remote for RtOf<F> {
     type Spawner = Handle;
 
     fn spawner() -> Handle {
@@ -51,9 +95,9 @@ impl Remote for Rt {
     }
 }
 
-impl ThreadSafeWakers for Rt {}
+impl<F: Flavor> ThreadSafeWakers for RtOf<F> {}
 
-impl Timers for Rt {
+impl<F: Flavor> Timers for RtOf<F> {
     fn sleep(duration: Duration) -> impl Future<Output = ()> {
         rt::time::sleep(duration)
     }
@@ -71,7 +115,7 @@ impl Timers for Rt {
     }
 }
 
-impl Tcp for Rt {
+impl<F: Flavor> Tcp for RtOf<F> {
     async fn serve(service: Service, ready: impl FnOnce(SocketAddr) + 'static) -> io::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         ready(listener.local_addr()?);
@@ -83,9 +127,28 @@ impl Tcp for Rt {
     }
 }
 
-struct Buffered {
+impl<F: Flavor> Sockets for RtOf<F> {
+    type Stream = Buffered;
+
+    fn adopt(stream: net::TcpStream) -> io::Result<Buffered> {
+        Ok(Buffered { stream: TcpStream::from_std(stream)?, buffer: Service::Echo.buffer() })
+    }
+
+    fn read(stream: &mut Buffered) -> impl Future<Output = io::Result<usize>> + Send {
+        Connection::read(stream)
+    }
+}
+
+/// A stream and its buffer.
+pub struct Buffered {
     stream: TcpStream,
     buffer: Vec<u8>,
+}
+
+impl AsRef<[u8]> for Buffered {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
 }
 
 impl Connection for Buffered {
@@ -95,5 +158,37 @@ impl Connection for Buffered {
 
     fn write(&mut self, len: usize) -> impl Future<Output = io::Result<()>> {
         self.stream.write_all(&self.buffer[..len])
+    }
+}
+
+/// [`RtMulti`] whose tasks stay on the worker that spawned them: `spawn` is `rt::spawn_local`.
+pub struct RtMultiLocal;
+
+impl Subject for RtMultiLocal {
+    const NAME: &'static str = "spawn_local";
+    type Task = JoinHandle<()>;
+
+    fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+        RtMulti::block_on(future)
+    }
+
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self::Task {
+        rt::spawn_local(future)
+    }
+
+    fn join(task: Self::Task) -> impl Future<Output = ()> {
+        RtMulti::join(task)
+    }
+
+    fn detach(_: Self::Task) {}
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        RtMulti::yield_now()
+    }
+}
+
+impl Threaded for RtMultiLocal {
+    fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+        RtMulti::run(future)
     }
 }

@@ -1,40 +1,30 @@
-//! smol's `block_on` with its two executors, and with the static ones of async-executor.
+//! smol's `block_on` with its two executors, and with the static ones of async-executor; on one thread and on two.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::hint::black_box;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
 
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{Async, Task, Timer, future};
 
-use super::{Connection, Remote, Service, Subject, Tcp, ThreadSafeWakers, Timers};
+use super::{Connection, Remote, Service, Sockets, Subject, Tcp, ThreadSafeWakers, Threaded, Timers, WORKERS};
 
 macro_rules! subject {
-    ($(#[$doc:meta])* $subject:ident, $name:literal, $executor:ty, $new:expr, $slot:ident) => {
+    ($(#[$doc:meta])* $subject:ident, $name:literal) => {
         $(#[$doc])*
         pub struct $subject;
-
-        thread_local! {
-            static $slot: Cell<Option<&'static $executor>> = const { Cell::new(None) };
-        }
-
-        impl $subject {
-            fn executor() -> &'static $executor {
-                $slot.get().expect("inside block_on")
-            }
-        }
 
         impl Subject for $subject {
             const NAME: &'static str = $name;
             type Task = Task<()>;
 
-            /// Leaks the executor: the static ones cannot be freed.
             fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
-                let executor: &'static $executor = $new;
-                $slot.set(Some(executor));
+                let executor = Self::start();
                 smol::block_on(executor.run(future))
             }
 
@@ -94,6 +84,69 @@ macro_rules! subject {
     };
 }
 
+/// Runs its executor on the thread in `block_on`.
+macro_rules! one_thread {
+    ($subject:ident, $executor:ty, $new:expr, $slot:ident) => {
+        thread_local! {
+            static $slot: Cell<Option<&'static $executor>> = const { Cell::new(None) };
+        }
+
+        impl $subject {
+            /// Leaks the executor: the static ones cannot be freed.
+            fn start() -> &'static $executor {
+                let executor = $new;
+                $slot.set(Some(executor));
+                executor
+            }
+
+            fn executor() -> &'static $executor {
+                $slot.get().expect("inside block_on")
+            }
+        }
+    };
+}
+
+/// Runs its executor on threads of its own, which stay: what `smol::spawn` does where the environment has `SMOL_THREADS=2`.
+macro_rules! many_threads {
+    ($subject:ident, $executor:ty, $new:expr, $slot:ident) => {
+        static $slot: OnceLock<&'static $executor> = OnceLock::new();
+
+        impl $subject {
+            fn start() -> &'static $executor {
+                $slot.get_or_init(|| {
+                    let executor = $new;
+                    for _ in 0..WORKERS {
+                        thread::spawn(|| smol::block_on(executor.run(pending::<()>())));
+                    }
+                    executor
+                })
+            }
+
+            fn executor() -> &'static $executor {
+                $slot.get().expect("inside block_on")
+            }
+        }
+
+        impl Threaded for $subject {
+            fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+                smol::block_on(Self::start().spawn(future))
+            }
+        }
+
+        impl Sockets for $subject {
+            type Stream = Buffered;
+
+            fn adopt(stream: TcpStream) -> io::Result<Buffered> {
+                Ok(Buffered { stream: Async::new_nonblocking(stream)?, buffer: Service::Echo.buffer() })
+            }
+
+            fn read(stream: &mut Buffered) -> impl Future<Output = io::Result<usize>> + Send {
+                Connection::read(stream)
+            }
+        }
+    };
+}
+
 macro_rules! remote {
     ($subject:ident, $executor:ty) => {
         impl Remote for $subject {
@@ -112,27 +165,51 @@ macro_rules! remote {
 
 subject! {
     /// smol with a `LocalExecutor`.
-    Smol, "smol local", smol::LocalExecutor<'static>, Box::leak(Box::default()), SMOL
+    Smol, "smol local"
 }
 subject! {
     /// smol with an `Executor`, which other threads may use.
-    SmolExecutor, "smol", smol::Executor<'static>, Box::leak(Box::default()), SMOL_EXECUTOR
+    SmolExecutor, "smol"
 }
 subject! {
     /// async-executor's `StaticLocalExecutor`.
-    StaticLocalExecutor, "static local", async_executor::StaticLocalExecutor,
-    async_executor::LocalExecutor::new().leak(), STATIC_LOCAL
+    StaticLocalExecutor, "static local"
 }
 subject! {
     /// async-executor's `StaticExecutor`.
-    StaticExecutor, "static", async_executor::StaticExecutor, async_executor::Executor::new().leak(), STATIC
+    StaticExecutor, "static"
 }
+subject! {
+    /// smol with an `Executor` on several threads, as its global one.
+    SmolMulti, "smol-multi"
+}
+subject! {
+    /// async-executor's `StaticExecutor` on several threads.
+    StaticMulti, "static-multi"
+}
+one_thread! { Smol, smol::LocalExecutor<'static>, Box::leak(Box::default()), SMOL }
+one_thread! { SmolExecutor, smol::Executor<'static>, Box::leak(Box::default()), SMOL_EXECUTOR }
+one_thread! {
+    StaticLocalExecutor, async_executor::StaticLocalExecutor, async_executor::LocalExecutor::new().leak(), STATIC_LOCAL
+}
+one_thread! { StaticExecutor, async_executor::StaticExecutor, async_executor::Executor::new().leak(), STATIC }
+many_threads! { SmolMulti, smol::Executor<'static>, Box::leak(Box::new(smol::Executor::new())), SMOL_MULTI }
+many_threads! { StaticMulti, async_executor::StaticExecutor, async_executor::Executor::new().leak(), STATIC_MULTI }
 remote!(SmolExecutor, smol::Executor<'static>);
 remote!(StaticExecutor, async_executor::StaticExecutor);
+remote!(SmolMulti, smol::Executor<'static>);
+remote!(StaticMulti, async_executor::StaticExecutor);
 
-struct Buffered {
+/// A stream and its buffer.
+pub struct Buffered {
     stream: Async<TcpStream>,
     buffer: Vec<u8>,
+}
+
+impl AsRef<[u8]> for Buffered {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
 }
 
 impl Connection for Buffered {

@@ -1,27 +1,64 @@
-//! tokio's `current_thread` runtime.
+//! tokio: `current_thread`, and `multi_thread` with two workers.
 
 use std::future::Future;
 use std::hint::black_box;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::marker::PhantomData;
+use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-use super::{Connection, Remote, Service, Subject, Tcp, ThreadSafeWakers, Timers};
+use super::{Connection, Remote, Service, Sockets, Subject, Tcp, ThreadSafeWakers, Threaded, Timers, WORKERS};
 
 /// tokio, `current_thread`.
-pub struct Tokio;
+pub type Tokio = TokioOf<CurrentThread>;
+/// tokio, `multi_thread`.
+pub type TokioMulti = TokioOf<MultiThread>;
 
-impl Subject for Tokio {
+/// tokio, of one flavor.
+pub struct TokioOf<F>(PhantomData<F>);
+
+/// What differs between the flavors.
+pub trait Flavor: 'static {
+    /// The subject's name.
+    const NAME: &'static str;
+
+    /// A new runtime.
+    fn build() -> io::Result<Runtime>;
+}
+
+/// One worker: the thread in `block_on`.
+pub struct CurrentThread;
+
+impl Flavor for CurrentThread {
     const NAME: &'static str = "tokio";
+
+    fn build() -> io::Result<Runtime> {
+        Builder::new_current_thread().enable_all().build()
+    }
+}
+
+/// [`WORKERS`] workers.
+pub struct MultiThread;
+
+impl Flavor for MultiThread {
+    const NAME: &'static str = "tokio-multi";
+
+    fn build() -> io::Result<Runtime> {
+        Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()
+    }
+}
+
+impl<F: Flavor> Subject for TokioOf<F> {
+    const NAME: &'static str = F::NAME;
     type Task = JoinHandle<()>;
 
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
-        Builder::new_current_thread().enable_all().build().expect("tokio's runtime").block_on(future)
+        F::build().expect("tokio's runtime").block_on(future)
     }
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self::Task {
@@ -39,7 +76,15 @@ impl Subject for Tokio {
     }
 }
 
-impl Remote for Tokio {
+impl Threaded for TokioMulti {
+    /// As a task: a future in `block_on` is none of the workers' and would spawn, join and be woken through the queue that
+    /// other threads use, which takes several times as long.
+    fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+        Self::block_on(async { tokio::spawn(future).await.expect("no task panics") })
+    }
+}
+
+impl<F: Flavor> Remote for TokioOf<F> {
     type Spawner = Handle;
 
     fn spawner() -> Handle {
@@ -51,9 +96,9 @@ impl Remote for Tokio {
     }
 }
 
-impl ThreadSafeWakers for Tokio {}
+impl<F: Flavor> ThreadSafeWakers for TokioOf<F> {}
 
-impl Timers for Tokio {
+impl<F: Flavor> Timers for TokioOf<F> {
     fn sleep(duration: Duration) -> impl Future<Output = ()> {
         tokio::time::sleep(duration)
     }
@@ -71,7 +116,7 @@ impl Timers for Tokio {
     }
 }
 
-impl Tcp for Tokio {
+impl<F: Flavor> Tcp for TokioOf<F> {
     async fn serve(service: Service, ready: impl FnOnce(SocketAddr) + 'static) -> io::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         ready(listener.local_addr()?);
@@ -83,9 +128,28 @@ impl Tcp for Tokio {
     }
 }
 
-struct Buffered {
+impl<F: Flavor> Sockets for TokioOf<F> {
+    type Stream = Buffered;
+
+    fn adopt(stream: net::TcpStream) -> io::Result<Buffered> {
+        Ok(Buffered { stream: TcpStream::from_std(stream)?, buffer: Service::Echo.buffer() })
+    }
+
+    fn read(stream: &mut Buffered) -> impl Future<Output = io::Result<usize>> + Send {
+        Connection::read(stream)
+    }
+}
+
+/// A stream and its buffer.
+pub struct Buffered {
     stream: TcpStream,
     buffer: Vec<u8>,
+}
+
+impl AsRef<[u8]> for Buffered {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
 }
 
 impl Connection for Buffered {
