@@ -532,7 +532,7 @@ fn blocking_call_that_runs_holds_nothing_up() {
 
 #[test]
 fn shutdown_timeout_runs_out_over_a_blocking_call() {
-    let runtime = runtime();
+    let runtime = support::one_thread();
     let trace = Trace::default();
     let (started, has_started) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
