@@ -313,6 +313,35 @@ fn paused_without_timers_waits_for_the_bell() {
 }
 
 #[test]
+fn a_limited_wait_ends_by_the_systems_clock() {
+    for world in [World::real(), World::paused()] {
+        let start = world.reactor.now();
+        world.reactor.turn(Wait::AtMost(Duration::from_micros(100)));
+        assert_eq!(world.reactor.clock().is_paused(), world.reactor.now() == start);
+        assert!(matches!(*alarms(&world), [after] if after <= Duration::from_micros(100)));
+    }
+}
+
+#[test]
+fn a_limited_wait_lets_paused_time_jump() {
+    let world = World::paused();
+    let flag = Flag::new();
+    world.reactor.arm(nanos(world.reactor.now() + SECOND), flag.waker());
+    world.reactor.turn(Wait::AtMost(Duration::ZERO));
+    assert!(flag.take());
+}
+
+#[test]
+fn one_that_is_alone_is_served_by_nobody() {
+    let world = World::real();
+    let flag = Flag::new();
+    world.reactor.arm(0, flag.waker());
+    assert_eq!(world.reactor.station().serve(), 0);
+    assert!(!flag.take() && world.reactor.sibling(world.reactor.id()).is_none());
+    assert!(!world.reactor.step_time());
+}
+
+#[test]
 fn resumed_time_runs_in_ticks_again() {
     let world = World::paused();
     let flag = Flag::new();

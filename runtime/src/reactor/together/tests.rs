@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -222,6 +223,41 @@ fn an_owner_asleep_in_its_driver_is_served_without_waiting_for_it() {
     }));
     far.turn(Wait::Block);
     assert!(requested.take());
+}
+
+/// Each timer fires once, whoever fires it.
+#[test]
+fn served_all_the_time_while_the_owner_turns() {
+    struct Last(Arc<Handle>, AtomicUsize);
+    impl std::task::Wake for Last {
+        fn wake(self: Arc<Self>) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.wake();
+        }
+    }
+    const TIMERS: usize = 500;
+    let Pair { far, .. } = Pair::real();
+    let _source = Source::new(far.handle(), Waker::noop());
+    let fired = Arc::new(Last(Arc::clone(far.handle()), AtomicUsize::new(0)));
+    let (station, served) = (Arc::clone(far.station()), Arc::clone(&fired));
+    let helper = thread::spawn(move || {
+        while served.1.load(Ordering::SeqCst) < TIMERS {
+            station.serve();
+        }
+    });
+    let start = far.now_nanos();
+    for timer in 0..TIMERS as u64 {
+        far.arm(start + timer * 10_000, Waker::from(Arc::clone(&fired)));
+        let key = far.arm(start + timer * 10_000, Waker::noop().clone());
+        far.cancel(key);
+        far.turn(Wait::Poll);
+    }
+    while fired.1.load(Ordering::SeqCst) < TIMERS {
+        far.turn(Wait::Block);
+    }
+    helper.join().unwrap();
+    assert_eq!((fired.1.load(Ordering::SeqCst), far.armed_timers()), (TIMERS, 0));
+    assert_eq!(Arc::strong_count(&fired), 1);
 }
 
 #[test]
