@@ -38,6 +38,8 @@ pub(crate) struct Idle {
 
 struct State {
     seats: Box<[Status]>,
+    /// How often each worker has gone to rest; it comes round.
+    rests: Box<[u32]>,
     sentry: Option<usize>,
     /// Those who rest, but for the sentry; who came last is last.
     asleep: Vec<usize>,
@@ -67,7 +69,12 @@ impl Idle {
     /// All seats are vacant.
     pub(crate) fn new(bells: Box<[Arc<dyn Bell>]>) -> Self {
         let seats = bells.iter().map(|_| Status::Vacant).collect();
-        Self { state: Mutex::new(State { seats, sentry: None, asleep: Vec::new() }), awake: AtomicUsize::new(0), bells }
+        let rests = bells.iter().map(|_| 0).collect();
+        Self {
+            state: Mutex::new(State { seats, rests, sentry: None, asleep: Vec::new() }),
+            awake: AtomicUsize::new(0),
+            bells,
+        }
     }
 
     /// A thread sits down; whether it is to begin as the sentry, for which it was started.
@@ -95,6 +102,7 @@ impl Idle {
         let mut state = self.state.lock();
         self.leave(&mut state, seat);
         let last = self.awake() == 0;
+        state.rests[seat] = state.rests[seat].wrapping_add(1);
         if state.sentry.is_none() && !last {
             state.seats[seat] = Status::Sentry;
             state.sentry = Some(seat);
@@ -120,10 +128,11 @@ impl Idle {
         self.state.lock().seats[seat]
     }
 
-    /// Copies what everybody is.
-    pub(crate) fn survey(&self, into: &mut Vec<Status>) {
+    /// Copies what everybody is, and how often each has gone to rest.
+    pub(crate) fn survey(&self, into: &mut Vec<(Status, u32)>) {
         into.clear();
-        into.extend_from_slice(&self.state.lock().seats);
+        let state = self.state.lock();
+        into.extend(state.seats.iter().copied().zip(state.rests.iter().copied()));
     }
 
     /// The sentry has seen nothing move for long: it sleeps. `false` if somebody is awake after all.

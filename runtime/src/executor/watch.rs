@@ -9,7 +9,11 @@ use super::idle::Status;
 use crate::task::Scheduler;
 
 /// Tasks that wait less than this are left where they are: what one worker does alone in that time costs two of them more.
-const WORTH_STEALING: Duration = Duration::from_micros(100);
+const WORTH_SHARING: Duration = Duration::from_micros(100);
+
+/// So are short tasks, which cost more to move than to run, unless they wait for much longer.
+const SHORT: Duration = Duration::from_micros(5);
+const WORTH_SHARING_SHORT: Duration = Duration::from_millis(1);
 
 /// A poll that lasts longer is one that holds up others.
 const STUCK: Duration = Duration::from_micros(400);
@@ -25,7 +29,9 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Watch {
     me: usize,
     seen: Vec<Seen>,
-    statuses: Vec<Status>,
+    statuses: Vec<(Status, u32)>,
+    /// There is a processor that could run what is taken over.
+    shares: bool,
     pause: Duration,
     /// When something moved last.
     moved: Instant,
@@ -36,6 +42,8 @@ pub(crate) struct Watch {
 #[derive(Clone, Copy)]
 struct Seen {
     polls: usize,
+    /// How often it had gone to rest.
+    rests: u32,
     at: Instant,
     /// Since when it has been the same poll, as far as we know.
     since: Instant,
@@ -63,11 +71,13 @@ pub(crate) struct LongPoll {
 
 impl Watch {
     pub(crate) fn new(me: usize, seats: usize, now: Instant) -> Self {
-        let seen = Seen { polls: 0, at: now, since: now };
+        let seen = Seen { polls: 0, rests: 0, at: now, since: now };
+        let shares = std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
         Self {
             me,
             seen: vec![seen; seats],
             statuses: Vec::with_capacity(seats),
+            shares,
             pause: FIRST_PAUSE,
             moved: now,
             injection: None,
@@ -75,7 +85,7 @@ impl Watch {
     }
 
     /// Where to put what everybody is, before a look.
-    pub(crate) fn statuses(&mut self) -> &mut Vec<Status> {
+    pub(crate) fn statuses(&mut self) -> &mut Vec<(Status, u32)> {
         &mut self.statuses
     }
 
@@ -83,18 +93,21 @@ impl Watch {
     pub(crate) fn look(&mut self, scheduler: &Scheduler, now: Instant) -> Option<Help> {
         let mut help = self.injected_too_long(scheduler, now).then_some(Help::Injected);
         for (index, seat) in scheduler.seats().iter().enumerate() {
-            if index == self.me || self.statuses[index] == Status::Vacant && !seat.has_tasks() {
+            let (status, rests) = self.statuses[index];
+            if index == self.me || status == Status::Vacant && !seat.has_tasks() {
                 continue;
             }
             let seen = &mut self.seen[index];
             let polls = seat.polls();
-            let awake = self.statuses[index] == Status::Awake;
+            let awake = status == Status::Awake;
             let needs = if polls != seen.polls {
                 self.moved = now;
                 let done = polls.wrapping_sub(seen.polls);
-                let needs = waits_too_long(seat.queued(), done, now - seen.at).then_some(Help::Share(index));
-                *seen = Seen { polls, at: now, since: now };
-                needs
+                // If it has rested meanwhile, the time says nothing about how long its polls take.
+                let shares = self.shares && rests == seen.rests;
+                let needs = shares && waits_too_long(seat.queued(), done, now - seen.at);
+                *seen = Seen { polls, rests, at: now, since: now };
+                needs.then_some(Help::Share(index))
             } else {
                 seen.at = now;
                 let duration = now - seen.since;
@@ -134,7 +147,7 @@ impl Watch {
     pub(crate) fn long_polls(&self, threshold: Duration, mut report: impl FnMut(LongPoll)) {
         for (index, seen) in self.seen.iter().enumerate() {
             let duration = seen.at - seen.since;
-            let busy = self.statuses.get(index) == Some(&Status::Awake);
+            let busy = self.statuses.get(index).is_some_and(|(status, _)| *status == Status::Awake);
             if index != self.me && busy && duration >= threshold {
                 report(LongPoll { seat: index, polls: seen.polls, duration });
             }
@@ -163,5 +176,7 @@ impl Watch {
 /// Whether the last of `queued` tasks waits longer than it is worth, where `done` took `time`.
 fn waits_too_long(queued: usize, done: usize, time: Duration) -> bool {
     let each = time.as_nanos() / done.max(1) as u128;
-    each * queued as u128 > WORTH_STEALING.as_nanos()
+    let wait = each * queued as u128;
+    let worth = if each < SHORT.as_nanos() { WORTH_SHARING_SHORT } else { WORTH_SHARING };
+    wait > worth.as_nanos()
 }
