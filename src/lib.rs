@@ -1,4 +1,4 @@
-//! An async runtime: tasks, timers, TCP, signals and blocking calls on one thread.
+//! An async runtime: tasks, timers, TCP, signals and blocking calls, on many threads or on one.
 //!
 //! ```
 //! use rt::time::{Duration, sleep, timeout};
@@ -31,13 +31,14 @@
 //!
 //! | tokio | rt |
 //! |---|---|
-//! | `#[tokio::main]`, `#[tokio::test]` | `#[rt::main]`, `#[rt::test]`, with `flavor = "current_thread"` alone |
+//! | `#[tokio::main]`, `#[tokio::test]` | `#[rt::main]`, `#[rt::test]`, with the same flavors and defaults |
 //! | `tokio::spawn`, `task::spawn_blocking` | `rt::spawn`, `rt::spawn_blocking` |
 //! | `task::spawn_local` within a `LocalSet` | `rt::spawn_local` on any thread that drives a runtime |
+//! | `task::block_in_place`; tokio-util's `spawn_pinned_by_idx` | `rt::task::block_in_place`; `rt::spawn_pinned` |
 //! | `task::{JoinHandle, JoinError, AbortHandle, JoinSet, Id, yield_now}` | `rt::task`, the same names |
 //! | `task::coop::{consume_budget, unconstrained}` | `rt::task::{consume_budget, unconstrained}` |
 //! | `tokio::{select!, join!, try_join!, task_local!}` | `rt::{select!, join!, try_join!, task_local!}` |
-//! | `runtime::Builder::new_current_thread().enable_all()` | `rt::runtime::Builder::new_current_thread()`: nothing to enable |
+//! | `runtime::Builder::new_multi_thread().worker_threads(2).enable_all()` | `rt::runtime::Builder::new_multi_thread().worker_threads(2)`: nothing to enable |
 //! | `runtime::{Runtime, Handle, EnterGuard}` | `rt::runtime`, the same names |
 //! | `tokio::time` | `rt::time`, the same names, and `call_later` |
 //! | `net::{TcpListener, TcpStream, TcpSocket, lookup_host}` | `rt::net`, the same names |
@@ -46,7 +47,7 @@
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
 //! | `tokio::signal` | `rt::signal`, the same names |
 //! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock (the page `docs/channels.md`) |
-//! | the multi-thread flavor, `block_in_place`, `fs`, `process`, UDP, Unix sockets | not there |
+//! | `fs`, `process`, UDP, Unix sockets | not there |
 //!
 //! # Features
 //!
