@@ -22,6 +22,9 @@ const STUCK: Duration = Duration::from_micros(400);
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LAST_PAUSE: Duration = Duration::from_micros(500);
 
+/// The same where there is one processor: a look takes time from who works.
+const LAST_PAUSE_ALONE: Duration = Duration::from_micros(800);
+
 /// The sentry goes to sleep when nothing has moved for so long.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -139,7 +142,7 @@ impl Watch {
                 false
             }
             0 => waiting > 0,
-            _ => waits_too_long(waiting, done, time),
+            _ => self.shares && waits_too_long(waiting, done, time),
         }
     }
 
@@ -157,7 +160,7 @@ impl Watch {
     /// How long to wait before the next look.
     pub(crate) fn pause(&mut self) -> Duration {
         let pause = self.pause;
-        self.pause = (pause * 2).min(LAST_PAUSE);
+        self.pause = (pause * 2).min(if self.shares { LAST_PAUSE } else { LAST_PAUSE_ALONE });
         pause
     }
 

@@ -29,7 +29,7 @@ use std::ptr::{self, NonNull};
 use crate::primitives::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// How many elements a ring holds.
-pub(crate) const CAPACITY: usize = if cfg!(loom) { 4 } else { 256 };
+pub(crate) const CAPACITY: usize = if cfg!(loom) { 4 } else { 2048 };
 
 /// A first-in, first-out queue of [`CAPACITY`] places; one thread owns it, any thread steals.
 pub(crate) struct Ring<T> {

@@ -29,7 +29,7 @@ use crate::queue::{Fifo, Inbox, Ring};
 const NEXT_IN_A_ROW: u8 = 3;
 
 /// So many tasks at most are taken out of the injection queue at once.
-const INJECTED_AT_ONCE: usize = CAPACITY / 2;
+const INJECTED_AT_ONCE: usize = if cfg!(loom) { CAPACITY / 2 } else { 128 };
 
 /// After so many cells that have ended here were sent home, the home is told: it may be asleep, and they take memory.
 const PATIENCE: u32 = 256;

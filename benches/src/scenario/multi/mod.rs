@@ -153,7 +153,7 @@ static ECHO_64_TAIL: Scenario = Scenario {
     name: "multi-tcp-p99-64",
     title: "p99 of echoes, 64 connections, 2 workers",
     batches: 60_000,
-    targets: &[Target::Share(OURS, 1.)],
+    targets: &[Target::Share(OURS, 1.5)],
     ..TAIL
 };
 
