@@ -41,6 +41,8 @@ mod waker_slot;
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod shared_checks;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
