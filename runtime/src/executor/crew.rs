@@ -186,6 +186,16 @@ impl Crew {
 
     /// Puts the worker back and tells who waits for it.
     pub(crate) fn put(self: &Arc<Self>, seat: usize, post: Post) {
+        let is_awaited = self.lay_down(seat, post);
+        if self.is_closing() {
+            self.finish();
+        } else if !is_awaited {
+            self.staff_if_needed(seat);
+        }
+    }
+
+    /// Puts the worker back; whether somebody waits for it.
+    fn lay_down(&self, seat: usize, post: Post) -> bool {
         let waiting = {
             let mut places = self.places.lock();
             let place = &mut places.seats[seat];
@@ -194,11 +204,7 @@ impl Crew {
             std::mem::take(&mut place.waiting)
         };
         waiting.iter().for_each(|parker| parker.unpark());
-        if self.is_closing() {
-            self.finish();
-        } else if waiting.is_empty() {
-            self.staff_if_needed(seat);
-        }
+        !waiting.is_empty()
     }
 
     /// Starts a thread at a seat that nobody sits at, if anything there needs one.
@@ -213,10 +219,13 @@ impl Crew {
 
     /// Starts a thread at a seat, unless somebody sits there or is on the way.
     pub(crate) fn staff(self: &Arc<Self>, seat: usize) {
+        if self.is_closing() {
+            return self.finish_elsewhere();
+        }
         {
             let mut places = self.places.lock();
             let place = &mut places.seats[seat];
-            if place.post.is_none() || place.coming || self.is_closing() {
+            if place.post.is_none() || place.coming {
                 return;
             }
             place.coming = true;
@@ -350,11 +359,6 @@ impl Crew {
         for (seat, station) in self.stations.iter().enumerate() {
             station.handle().wake();
             self.burn(seat);
-            let post = self.places.lock().seats[seat].post.take();
-            if let Some(post) = post {
-                post.end_tasks();
-                self.put(seat, post);
-            }
         }
         self.finish();
         if !waits {
@@ -376,17 +380,49 @@ impl Crew {
         }
     }
 
-    /// Gives everything up, if nobody sits anywhere any more.
+    /// Gives everything up, if nobody sits anywhere any more. Else ends what tasks there are at the seats that are free: somebody who
+    /// has lent his may wait for one of them.
     fn finish(&self) {
-        let posts: Vec<Post> = {
-            let mut places = self.places.lock();
-            let all_here = places.seats.iter().all(|place| place.post.is_some());
-            if places.end != End::NotYet || places.lent > 0 || !all_here {
-                return;
+        let mut swept = false;
+        loop {
+            let free: Vec<(usize, Post)> = {
+                let mut places = self.places.lock();
+                if places.end != End::NotYet {
+                    return;
+                }
+                if places.lent == 0 && places.seats.iter().all(|place| place.post.is_some()) {
+                    places.end = End::UnderWay;
+                } else if swept {
+                    return;
+                }
+                let seats = places.seats.iter_mut().enumerate();
+                let free: Vec<_> = seats.filter_map(|(seat, place)| Some((seat, place.post.take()?))).collect();
+                if places.end == End::UnderWay {
+                    drop(places);
+                    return self.give_up(free.into_iter().map(|(_, post)| post).collect());
+                }
+                free
+            };
+            for (seat, post) in free {
+                post.end_tasks();
+                self.lay_down(seat, post);
             }
-            places.end = End::UnderWay;
-            places.seats.iter_mut().filter_map(|place| place.post.take()).collect()
-        };
+            swept = true;
+        }
+    }
+
+    /// The same on a thread of its own: a task was woken while nobody sits anywhere, and the waker is no place to end it.
+    fn finish_elsewhere(self: &Arc<Self>) {
+        if self.places.lock().end != End::NotYet {
+            return;
+        }
+        let crew = Arc::clone(self);
+        // If there are no threads left, who is waited for ends it when he comes.
+        _ = std::thread::Builder::new().name("rt-closing".to_owned()).spawn(move || crew.finish());
+    }
+
+    /// Ends the last tasks and drops the workers.
+    fn give_up(&self, posts: Vec<Post>) {
         // A task that somebody else is just waking arrives in the injection queue.
         while {
             posts.iter().for_each(|post| post.end_tasks());
