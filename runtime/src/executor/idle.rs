@@ -223,3 +223,115 @@ impl Lookout for Idle {
         self.bells[seat].ring();
     }
 }
+
+#[cfg(test)]
+mod checks {
+    use std::ptr::NonNull;
+
+    use super::*;
+    use crate::models::explore;
+    use crate::primitives::{Cell, thread};
+    use crate::queue::{Injection, Linked};
+
+    struct Task(Cell<*const Task>);
+
+    // SAFETY: the link is a field that only the queue writes.
+    #[allow(unsafe_code)]
+    unsafe impl Linked for Task {
+        fn link(&self) -> &Cell<*const Self> {
+            &self.0
+        }
+    }
+
+    /// Counts its rings.
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Bell for Counted {
+        fn ring(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn bench(seats: usize) -> (Arc<Idle>, Vec<Arc<Counted>>) {
+        let bells: Vec<_> = (0..seats).map(|_| Arc::new(Counted(AtomicUsize::new(0)))).collect();
+        let idle = Arc::new(Idle::new(bells.iter().map(|bell| Arc::clone(bell) as Arc<dyn Bell>).collect()));
+        (idle, bells)
+    }
+
+    impl Idle {
+        /// What holds whenever nobody is in the middle of a step.
+        fn check(&self) {
+            let state = self.state.lock();
+            let sentries: Vec<_> = (0..state.seats.len()).filter(|&seat| state.seats[seat] == Status::Sentry).collect();
+            assert!(sentries.len() <= 1, "two sentries");
+            assert_eq!(sentries.first().copied(), state.sentry);
+            let awake = state.seats.iter().filter(|status| **status == Status::Awake).count();
+            assert_eq!(awake, self.awake());
+            let idle = state.seats.len() - awake;
+            assert!(awake == 0 || idle == 0 || state.sentry.is_some(), "somebody is awake and nobody watches");
+        }
+    }
+
+    /// A worker goes to rest while a task is injected: it finds the task, or is rung. Broken once each: the worker looks before it says
+    /// that it rests, or looks without the queue's lock; the queue asks after it has let go of its lock (nobody comes).
+    #[test]
+    fn injected_while_the_last_goes_to_rest() {
+        explore(|| {
+            let (idle, bells) = bench(1);
+            idle.occupy(0);
+            let queue = Arc::new(Injection::new());
+            let pusher = thread::spawn({
+                let (idle, queue) = (Arc::clone(&idle), Arc::clone(&queue));
+                move || {
+                    let task = NonNull::from(Box::leak(Box::new(Task(Cell::new(std::ptr::null())))));
+                    // SAFETY: in no queue, and alive until it is taken out.
+                    #[allow(unsafe_code)]
+                    let bell = unsafe { queue.push(task, || idle.injected()) }.expect("it is open");
+                    if let Some(bell) = bell {
+                        bell.ring();
+                    }
+                }
+            });
+            idle.rest(0);
+            let found = !queue.is_empty();
+            pusher.join().unwrap();
+            assert!(found || bells[0].0.load(Ordering::Relaxed) > 0, "the task waits, and nobody knows of it");
+            queue.pop_batch(1, |task| {
+                // SAFETY: made from a box, taken out once.
+                #[allow(unsafe_code)]
+                drop(unsafe { Box::from_raw(task.as_ptr()) });
+            });
+        });
+    }
+
+    /// Two workers go to rest and get up again, in any order, and a third stands down: there is one sentry at most, and whoever is awake
+    /// is watched if another rests. Broken once each: `rise` that appoints nobody, `rest` that makes every worker sentry, `rest` that
+    /// looks for a sentry under another hold of the lock than the one under which it becomes it.
+    #[test]
+    fn workers_rest_and_rise() {
+        explore(|| {
+            let (idle, _bells) = bench(3);
+            (0..3).for_each(|seat| _ = idle.occupy(seat));
+            let others = [1, 2].map(|seat| {
+                let idle = Arc::clone(&idle);
+                thread::spawn(move || {
+                    idle.rest(seat);
+                    idle.check();
+                    if seat == 1 {
+                        idle.rise(seat);
+                    } else {
+                        idle.stand_down(seat);
+                    }
+                    idle.check();
+                })
+            });
+            idle.rest(0);
+            idle.check();
+            idle.rise(0);
+            idle.check();
+            others.into_iter().for_each(|other| other.join().unwrap());
+            idle.check();
+        });
+    }
+}
