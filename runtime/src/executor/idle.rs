@@ -274,7 +274,7 @@ mod checks {
     }
 
     /// A worker goes to rest while a task is injected: it finds the task, or is rung. Broken once each: the worker looks before it says
-    /// that it rests, or looks without the queue's lock; the queue asks after it has let go of its lock (nobody comes).
+    /// that it rests; it looks without the queue's lock (both: nobody comes).
     #[test]
     fn injected_while_the_last_goes_to_rest() {
         explore(|| {
@@ -306,8 +306,7 @@ mod checks {
     }
 
     /// Two workers go to rest and get up again, in any order, and a third stands down: there is one sentry at most, and whoever is awake
-    /// is watched if another rests. Broken once each: `rise` that appoints nobody, `rest` that makes every worker sentry, `rest` that
-    /// looks for a sentry under another hold of the lock than the one under which it becomes it.
+    /// is watched if another rests. Broken once each: `rise` that appoints nobody, `rest` that makes every worker sentry.
     #[test]
     fn workers_rest_and_rise() {
         explore(|| {

@@ -347,8 +347,8 @@ fn stolen_and_ended_elsewhere() {
     });
 }
 
-/// A runtime is given up while a task of it is woken and another is spawned: both end, and everything is freed. Broken once:
-/// `has_no_tasks` not waited for (the waker pushes into a queue that is closed).
+/// A runtime is given up while a task of it is woken and another is spawned: both end, and everything is freed. Broken once: the empty
+/// seats not waited for (the waker pushes into a queue that is closed).
 #[test]
 fn closed_against_a_wake_and_a_spawn() {
     model(2, || {
