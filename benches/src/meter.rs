@@ -97,3 +97,15 @@ pub fn pin(index: usize) {
 fn process_cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("Linux has a CPU clock per process").into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_times_that_occurred() {
+        let mut times: Vec<Duration> = (1..=40).rev().map(Duration::from_micros).collect();
+        assert_eq!([0., 50., 97.5, 99., 100.].map(|percent| percentile(&mut times, percent)), [1., 20., 39., 40., 40.]);
+        assert!(percentile(&mut [], 99.).is_nan());
+    }
+}

@@ -303,6 +303,16 @@ mod tests {
     }
 
     #[test]
+    fn verdicts_on_cpu_time_beside_those_on_the_figure() {
+        let targets = &[Target::Share("tokio", 0.5), Target::CpuShare("tokio", 0.5), Target::CpuAtMost(100.)];
+        let scenario: &Scenario = Box::leak(Box::new(Scenario { targets, ours: "other", tolerance: 0.1, ..JOIN }));
+        let mut row = Row { scenario, ..row(&[("rt", 1.), ("other", 54.), ("tokio", 100.)]) };
+        row.cells[1].cpus = vec![111.];
+        let met: Vec<_> = row.verdicts().into_iter().map(|(_, met)| met).collect();
+        assert_eq!(met, [Some(true), Some(false), Some(false)]);
+    }
+
+    #[test]
     fn quantiles_between_samples() {
         let values = [4., 1., 3., 2.];
         assert_eq!([0., 0.25, 0.5, 1.].map(|at| quantile(&values, at)), [1., 1.75, 2.5, 4.]);

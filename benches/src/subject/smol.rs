@@ -128,6 +128,7 @@ macro_rules! many_threads {
         }
 
         impl Threaded for $subject {
+            /// As a task: with the calling thread as one of the workers it is no faster.
             fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
                 smol::block_on(Self::start().spawn(future))
             }

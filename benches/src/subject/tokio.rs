@@ -77,8 +77,7 @@ impl<F: Flavor> Subject for TokioOf<F> {
 }
 
 impl Threaded for TokioMulti {
-    /// As a task: a future in `block_on` is none of the workers' and would spawn, join and be woken through the queue that
-    /// other threads use, which takes several times as long.
+    /// As a task: a future in `block_on` is none of the workers', and spawns through the queue that other threads use.
     fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
         Self::block_on(async { tokio::spawn(future).await.expect("no task panics") })
     }

@@ -191,22 +191,23 @@ static IDLE_PROCESS: Scenario = Scenario {
 static IDLE_CONNECTIONS: Scenario =
     Scenario { name: "multi-idle-connections", title: "2 workers: wake-ups, 10,000 idle connections", ..IDLE_PROCESS };
 
-/// The cases of these subjects, whose futures may go from thread to thread: which only shows where their types are known.
+/// The cases of these subjects, whose futures may go from thread to thread: which only shows where their types are known. Each
+/// says how it runs them.
 macro_rules! many_threads {
-    ($($subject:ident { $($scenario:ident = $body:expr;)+ })+) => {
+    ($($subject:ident::$run:ident { $($scenario:ident = $body:expr;)+ })+) => {
         vec![$($(
             Case::new::<$subject>(&$scenario, Work::MeasureThreads(|batches| {
                 let body = $body;
-                $subject::run(body(batches))
+                $subject::$run(body(batches))
             })),
         )+)+]
     };
 }
 
-/// All of them.
+/// All of them. tokio is measured with the root future as a task, and in `block_on` where it is the faster for that.
 pub fn cases() -> Vec<Case> {
     let mut cases = many_threads! {
-        RtMulti {
+        RtMulti::run {
             JOIN = spawn::join::<RtMulti>;
             CHAIN = spawn::chain::<RtMulti>;
             LOCAL = spawn::join::<RtMulti>;
@@ -221,31 +222,33 @@ pub fn cases() -> Vec<Case> {
             STUCK_SOCKET = stuck::readable::<RtMulti>;
             SLOW_HANDLERS = handlers::latency::<RtMulti>;
         }
-        RtMultiLocal {
+        RtMultiLocal::run {
             LOCAL = spawn::join::<RtMultiLocal>;
         }
-        TokioMulti {
+        TokioMulti::run {
             JOIN = spawn::join::<TokioMulti>;
             CHAIN = spawn::chain::<TokioMulti>;
             REMOTE = |batches| spawn::spawn_remotely::<TokioMulti>(batches, None);
-            PAIRS = wake::pairs::<TokioMulti>;
             YIELD = wake::yields::<TokioMulti>;
             RING = wake::ring::<TokioMulti>;
-            CHANNEL = channel::many_to_one::<TokioMulti>;
-            DROPPED = time::dropped::<TokioMulti>;
             SLEEPS = time::sleeps::<TokioMulti>;
             STUCK_WAKE = stuck::woken::<TokioMulti>;
             STUCK_SOCKET = stuck::readable::<TokioMulti>;
             SLOW_HANDLERS = handlers::latency::<TokioMulti>;
         }
-        SmolMulti {
+        TokioMulti::block_on {
+            PAIRS = wake::pairs::<TokioMulti>;
+            CHANNEL = channel::many_to_one::<TokioMulti>;
+            DROPPED = time::dropped::<TokioMulti>;
+        }
+        SmolMulti::run {
             DROPPED = time::dropped::<SmolMulti>;
             SLEEPS = time::sleeps::<SmolMulti>;
             STUCK_WAKE = stuck::woken::<SmolMulti>;
             STUCK_SOCKET = stuck::readable::<SmolMulti>;
             SLOW_HANDLERS = handlers::latency::<SmolMulti>;
         }
-        StaticMulti {
+        StaticMulti::run {
             JOIN = spawn::join::<StaticMulti>;
             CHAIN = spawn::chain::<StaticMulti>;
             REMOTE = |batches| spawn::spawn_remotely::<StaticMulti>(batches, None);
