@@ -356,6 +356,51 @@ fn pinned_task_is_aborted_panics_and_outlives_nothing() {
     assert!(futures_executor::block_on(late).unwrap_err().is_cancelled());
 }
 
+#[test]
+fn thread_with_local_tasks_keeps_its_seat() {
+    let runtime = workers(1);
+    let (tell, told) = mpsc::channel();
+    let (wake, woken) = oneshot::channel::<()>();
+    // Nobody blocks: a thread is started, and makes a local task.
+    let task = runtime.spawn(async move {
+        let local = rt::spawn_local(async move {
+            woken.await.unwrap();
+            thread::current().id()
+        });
+        tell.send(thread::current().id()).unwrap();
+        local.await.unwrap()
+    });
+    let there = told.recv().unwrap();
+    let ran_on = runtime.block_on(async {
+        yield_now().await;
+        wake.send(()).unwrap();
+        task.await.unwrap()
+    });
+    assert_eq!(ran_on, there, "it goes on where it was made");
+}
+
+#[test]
+fn local_tasks_wait_while_the_lender_of_the_seat_is_back() {
+    let runtime = workers(1);
+    let handle = runtime.handle().clone();
+    let (tell, told) = oneshot::channel();
+    let task = runtime.spawn(async move {
+        block_in_place(|| {
+            // Somebody else sits here meanwhile, and makes a local task that outlasts the visit.
+            let made = handle.spawn(async {
+                let (wake, woken) = oneshot::channel::<()>();
+                let local = rt::spawn_local(async move { woken.await.map(|()| thread::current().id()) });
+                (thread::current().id(), wake, local.abort_handle(), rt::spawn(async move { local.await.unwrap() }))
+            });
+            handle.block_on(made).unwrap()
+        })
+    });
+    let (there, wake, _switch, joined) = runtime.handle().block_on(task).unwrap();
+    wake.send(()).unwrap();
+    runtime.spawn(async move { tell.send(joined.await.unwrap()).unwrap() });
+    assert_eq!(runtime.handle().block_on(told).unwrap(), Ok(there));
+}
+
 /// Tasks in every state, each with a future that counts its drop.
 fn tasks_in_every_state(runtime: &Runtime, drops: &Arc<AtomicUsize>) -> usize {
     let guard = || {

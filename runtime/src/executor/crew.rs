@@ -149,13 +149,14 @@ impl Crew {
 
     // --- sitting down and leaving ---
 
-    /// Whether who sits at `seat` is to leave it.
+    /// Whether who sits at `seat` is to leave it. A thread with local tasks does not give way to callers: those would wait for it to
+    /// sit again, and the callers do as well without a seat.
     #[inline]
-    pub(crate) fn must_leave(&self, seat: usize, sitter: Sitter) -> bool {
+    pub(crate) fn must_leave(&self, seat: usize, sitter: Sitter, keeps_locals: impl FnOnce() -> bool) -> bool {
         let calls = &self.calls[seat];
         // Relaxed: who calls rings afterwards.
         calls.lenders.load(Ordering::Relaxed) > 0
-            || sitter == Sitter::Thread && calls.callers.load(Ordering::Relaxed) > 0
+            || sitter == Sitter::Thread && calls.callers.load(Ordering::Relaxed) > 0 && !keeps_locals()
             || self.is_closing()
     }
 
@@ -259,9 +260,17 @@ impl Crew {
             if self.is_closing() { None } else { place.post.take() }
         };
         if let (Some(post), Some(runtime)) = (post, self.runtime()) {
-            let seated = Seated { crew: &self, seat, post: Some(post) };
-            let reactor = self.stations[seat].handle();
-            locals::with(&runtime, reactor, |locals| seated.worker().serve(locals));
+            let mut next = Some(post);
+            while let Some(post) = next.take() {
+                let seated = Seated { crew: &self, seat, post: Some(post) };
+                let reactor = self.stations[seat].handle();
+                let keeps_locals = locals::with(&runtime, reactor, |locals| seated.worker().serve(locals));
+                drop(seated);
+                if keeps_locals {
+                    // It had to make room for who has lent the worker; its local tasks go on when it sits again.
+                    next = self.wait_for(seat);
+                }
+            }
             if self.is_closing() {
                 locals::close(&runtime);
             }
@@ -269,6 +278,31 @@ impl Crew {
         if let Some(stop) = &self.threads.on_stop {
             quietly(|| stop());
         }
+    }
+
+    /// Waits until `seat` is free, to which a thread without local tasks gives way; `None` if the runtime closes before.
+    fn wait_for(&self, seat: usize) -> Option<Post> {
+        let parker = Arc::new(Parker::default());
+        let calls = &self.calls[seat].callers;
+        calls.fetch_add(1, Ordering::Relaxed);
+        let post = loop {
+            {
+                let mut places = self.places.lock();
+                if self.is_closing() {
+                    break None;
+                }
+                let place = &mut places.seats[seat];
+                if let Some(post) = place.post.take() {
+                    place.thread_sits = true;
+                    break Some(post);
+                }
+                place.waiting.push(Arc::clone(&parker));
+            }
+            self.stations[seat].handle().wake();
+            parker.park();
+        };
+        calls.fetch_sub(1, Ordering::Relaxed);
+        post
     }
 
     fn runtime(&self) -> Option<Arc<Shared>> {
@@ -359,6 +393,8 @@ impl Crew {
         for (seat, station) in self.stations.iter().enumerate() {
             station.handle().wake();
             self.burn(seat);
+            let waiting = std::mem::take(&mut self.places.lock().seats[seat].waiting);
+            waiting.iter().for_each(|parker| parker.unpark());
         }
         self.finish();
         if !waits {

@@ -287,6 +287,12 @@ impl Core {
         self.seat.as_ref().is_none_or(|seat| seat.seat().claim_stall_report(seat.seat().polls()))
     }
 
+    /// Whether the locals that this core serves have tasks, ready or not.
+    pub(crate) fn keeps_locals(&self) -> bool {
+        // SAFETY: borrowed by `with_locals` for as long as the pointer is set.
+        unsafe { self.locals.get().as_ref() }.is_some_and(|locals| !locals.cells().is_empty())
+    }
+
     /// Whether local tasks are ready.
     pub(crate) fn has_local_tasks(&self) -> bool {
         !self.queue.is_empty() || !self.turn.is_empty()

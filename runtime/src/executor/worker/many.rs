@@ -63,8 +63,9 @@ impl Worker {
         self.among.as_ref().expect("one worker among many")
     }
 
-    /// Drives everything until the seat is wanted by others, or the runtime closes. For a thread that was started for it.
-    pub(crate) fn serve(&self, locals: &Home) {
+    /// Drives everything until the seat is wanted by others, or the runtime closes. For a thread that was started for it; whether it
+    /// leaves with local tasks that are to go on.
+    pub(crate) fn serve(&self, locals: &Home) -> bool {
         let among = self.among();
         self.drive(|| {
             self.core.with_locals(locals, || {
@@ -76,8 +77,9 @@ impl Worker {
                 if among.crew.is_closing() {
                     self.core.cancel_seat();
                 }
-            });
-        });
+                self.core.keeps_locals() && !among.crew.is_closing()
+            })
+        })
     }
 
     /// Drives everything until `future` is ready; gives it back if the seat is wanted by others before.
@@ -120,7 +122,6 @@ impl Worker {
 
     /// The loop, until `root` gives something, or `None` when the seat is to be left.
     fn run<T>(&self, sitter: Sitter, starts_resting: bool, mut root: impl FnMut() -> Option<T>) -> Option<T> {
-        let among = self.among();
         let mut until_turn = self.until_turn.get();
         self.core.receive();
         self.core.take_injected();
@@ -133,7 +134,7 @@ impl Worker {
                 return Some(output);
             }
             if until_turn == 0 {
-                if among.crew.must_leave(among.seat, sitter) {
+                if self.must_leave(sitter) {
                     return None;
                 }
                 self.read_mail();
@@ -151,10 +152,16 @@ impl Worker {
             if self.read_mail() || self.core.take_injected() || self.help_others(Instant::now()) {
                 continue;
             }
-            if among.crew.must_leave(among.seat, sitter) || !self.fall_asleep(sitter) {
+            if self.must_leave(sitter) || !self.fall_asleep(sitter) {
                 return None;
             }
         }
+    }
+
+    #[inline]
+    fn must_leave(&self, sitter: Sitter) -> bool {
+        let among = self.among();
+        among.crew.must_leave(among.seat, sitter, || self.core.keeps_locals())
     }
 
     /// Runs the task that comes next; what other threads have injected joins the queue once in a while.
@@ -197,7 +204,7 @@ impl Worker {
             self.reactor.turn(if watches { Wait::AtMost(among.watch.borrow_mut().pause()) } else { Wait::Block });
             self.core.receive();
             self.core.receive_returned();
-            if among.crew.must_leave(seat, sitter) {
+            if self.must_leave(sitter) {
                 return false;
             }
             let status = idle.status(seat);
