@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::chain::{Chain, Consumer, Slot};
-use crate::clock::{self, Clock};
+use crate::reactor_time::{self, ReactorTime};
 use crate::{AlreadyCalled, Failure, IntoOutcome, Outcome};
 
 /// A result that will come, and the callbacks that work on it.
@@ -363,8 +363,8 @@ impl<T: 'static> Deferred<T> {
     /// If cancelling it leads to another result than the failure [`Cancelled`](crate::Cancelled), that one stays.
     ///
     /// Counterpart: `Deferred.addTimeout`.
-    pub fn add_timeout(self, duration: Duration, clock: &dyn Clock) -> Deferred<T> {
-        clock::add_timeout(self, duration, clock, move |result| match result {
+    pub fn add_timeout(self, duration: Duration, clock: &dyn ReactorTime) -> Deferred<T> {
+        reactor_time::add_timeout(self, duration, clock, move |result| match result {
             Err(failure) if failure.check::<crate::Cancelled>() => {
                 Outcome::Failure(Failure::new(crate::TimedOut::new(duration)))
             }
@@ -375,12 +375,12 @@ impl<T: 'static> Deferred<T> {
     /// As [`add_timeout`](Self::add_timeout), with a function that decides about the result of the cancelling.
     ///
     /// Counterpart: `Deferred.addTimeout` with `onTimeoutCancel`.
-    pub fn add_timeout_with<K, R, F>(self, duration: Duration, clock: &dyn Clock, on_timeout: F) -> Deferred<T>
+    pub fn add_timeout_with<K, R, F>(self, duration: Duration, clock: &dyn ReactorTime, on_timeout: F) -> Deferred<T>
     where
         F: FnOnce(Result<T, Failure>) -> R + 'static,
         R: IntoOutcome<T, K>,
     {
-        clock::add_timeout(self, duration, clock, move |result| on_timeout(result).into_outcome())
+        reactor_time::add_timeout(self, duration, clock, move |result| on_timeout(result).into_outcome())
     }
 
     /// The result if it is there.

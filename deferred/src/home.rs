@@ -1,13 +1,16 @@
 //! The seam to an executor: the thread that a Deferred belongs to.
 //!
 //! Chains need none. A coroutine that waits for something other than a Deferred does: whoever wakes it may be inside a
-//! lock of its own or on another thread, so it must go on later, here. A worker of a runtime [installs](install) itself.
+//! lock of its own or on another thread, so it must go on later, here. A runtime says how to [find](set_finder) its
+//! own; other executors [install] one.
 
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::ReactorTime;
 
 /// What can be run once, on the home's thread.
 pub type Job = Box<dyn FnOnce()>;
@@ -22,6 +25,11 @@ pub trait Home {
 
     /// The side of the other threads.
     fn remote(&self) -> Arc<dyn Remote>;
+
+    /// Its timers, if it has any.
+    fn time(&self) -> Option<&dyn ReactorTime> {
+        None
+    }
 }
 
 /// A thread that runs jobs: the side of all others.
@@ -34,8 +42,19 @@ pub trait Remote: Send + Sync {
     fn post(&self, job: SendJob) -> Result<(), SendJob>;
 }
 
+/// How a runtime tells whether it drives this thread.
+pub type Finder = fn() -> Option<Rc<dyn Home>>;
+
+static FINDER: OnceLock<Finder> = OnceLock::new();
+
 thread_local! {
     static HOME: RefCell<Option<Rc<dyn Home>>> = const { RefCell::new(None) };
+}
+
+/// Makes `find` what finds the home of a thread where none is installed. The first one of a process stays.
+pub fn set_finder(find: Finder) {
+    // A second copy of a runtime in the same process installs homes itself.
+    let _ = FINDER.set(find);
 }
 
 /// Makes `home` the home of this thread until the guard is dropped, which puts the former one back.
@@ -45,7 +64,8 @@ pub fn install(home: Rc<dyn Home>) -> Installed {
 
 /// The home of this thread.
 pub fn current() -> Option<Rc<dyn Home>> {
-    HOME.try_with(|home| home.borrow().clone()).ok().flatten()
+    let installed = HOME.try_with(|home| home.borrow().clone()).ok().flatten();
+    installed.or_else(|| FINDER.get().and_then(|find| find()))
 }
 
 /// Keeps a home installed. See [`install`].

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Firing needs no runtime: callbacks and coroutines run inside the call that fires. What does need a thread to come
-//! back to finds it through the seams [`home`] and [`Clock`], which a runtime fills in.
+//! back to finds it through the seams [`home`] and [`ReactorTime`], which a runtime fills in.
 
 mod deferred;
 mod outcome;
@@ -32,11 +32,10 @@ mod testing;
 mod future;
 mod coroutine;
 pub mod home;
-mod clock;
+mod reactor_time;
 mod chain;
 mod inline;
 
-pub use clock::Clock;
 pub use combine::{DeferredList, ListResult, execute, gather_results, maybe_deferred, race};
 pub use coroutine::{IntoDeferred, ensure_deferred};
 pub use deferred::{Control, Deferred, Resolver, State};
@@ -44,5 +43,6 @@ pub use errors::{Abandoned, AlreadyCalled, Cancelled, FailureGroup, FirstError, 
 pub use failure::Failure;
 pub use future::DeferredFuture;
 pub use outcome::{IntoOutcome, Outcome, kind};
+pub use reactor_time::{Reactor, ReactorTime};
 pub use sync::{DeferredLock, DeferredQueue, DeferredSemaphore, NotAcquired, QueueOverflow, QueueUnderflow};
 pub use testing::{assert_no_result, failure_result_of, success_result_of};

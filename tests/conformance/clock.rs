@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use rt::deferred::Clock;
+use rt::deferred::ReactorTime;
 
 #[derive(Clone, Default)]
 pub(crate) struct Virtual(Rc<Shared>);
@@ -42,7 +42,7 @@ impl Virtual {
     }
 }
 
-impl Clock for Virtual {
+impl ReactorTime for Virtual {
     fn now(&self) -> Duration {
         self.0.now.get()
     }

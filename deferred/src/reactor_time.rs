@@ -5,14 +5,15 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::home;
 use crate::{Deferred, Failure, Outcome};
 
-/// A clock that calls functions later, on the thread it is used on.
+/// What calls functions later, on the thread it is used on.
 ///
-/// The runtime's timers are one, and a virtual clock is one for tests.
+/// [`Reactor`] is the runtime's timers.
 ///
 /// Counterpart: `twisted.internet.interfaces.IReactorTime`.
-pub trait Clock {
+pub trait ReactorTime {
     /// The time since a fixed moment.
     fn now(&self) -> Duration;
 
@@ -21,10 +22,43 @@ pub trait Clock {
     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()>;
 }
 
+/// The timers of the runtime that drives this thread, whichever that is when it is asked.
+///
+/// # Panics
+///
+/// Its methods do so on a thread that drives no runtime.
+///
+/// Counterpart: `twisted.internet.reactor`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reactor;
+
+impl Reactor {
+    #[track_caller]
+    fn with<R>(self, ask: impl FnOnce(&dyn ReactorTime) -> R) -> R {
+        let home = home::current();
+        let time = home.as_ref().and_then(|home| home.time());
+        ask(time.expect(
+            "there are no timers on this thread: use them in a task, within `block_on` or `#[rt::main]`, or give a `Clock`",
+        ))
+    }
+}
+
+impl ReactorTime for Reactor {
+    #[track_caller]
+    fn now(&self) -> Duration {
+        self.with(|time| time.now())
+    }
+
+    #[track_caller]
+    fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+        self.with(|time| time.call_later(delay, call))
+    }
+}
+
 pub(crate) fn add_timeout<T: 'static>(
     deferred: Deferred<T>,
     duration: Duration,
-    clock: &dyn Clock,
+    clock: &dyn ReactorTime,
     on_timeout: impl FnOnce(Result<T, Failure>) -> Outcome<T> + 'static,
 ) -> Deferred<T> {
     let place = Location::caller();
