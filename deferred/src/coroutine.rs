@@ -7,12 +7,11 @@
 //!
 //! # Who owns what
 //!
-//! - The future is in this thread's [`table`]; its waker is a key into it, which may go to any thread.
+//! - The future is in a table of this thread; its waker is a key into it, which may go to any thread.
 //! - When the last waker is gone nobody can wake it: it leaves the table.
 //! - `target` is the chain that the end of the coroutine fires: that of its Deferred, or what that waits for since it was
 //!   cancelled.
 
-mod table;
 mod waker;
 
 pub(crate) use waker::wake;
@@ -29,7 +28,9 @@ use pin_project_lite::pin_project;
 
 use crate::chain::{Canceller, Chain, Slot};
 use crate::future::Await;
-use crate::home::{self, NoHome};
+use crate::home::NoHome;
+use crate::table::{self, Key, Table};
+use crate::thread::{self, Noted};
 use crate::{Abandoned, Cancelled, Deferred, Failure, IntoOutcome, kind};
 
 use waker::CoroutineWaker;
@@ -120,22 +121,70 @@ where
     F: Future + 'static,
     F::Output: IntoOutcome<T, K>,
 {
-    let chain = Chain::new(Location::caller());
-    let deferred = Deferred::of(chain.clone());
-    let body = Body { future, into_slot: |output: F::Output| output.into_outcome().into_slot() };
-    let coroutine = Rc::new(Coroutine {
-        body: Cell::new(Some(Box::pin(body))),
-        target: RefCell::new(chain.clone()),
-        awaits: RefCell::new(Vec::new()),
-        is_queued: Cell::new(false),
-        is_woken: Cell::new(false),
-        is_cancelled: Cell::new(None),
-        is_let_go: Cell::new(false),
-    });
-    chain.set_canceller(Box::new(Throw(Rc::downgrade(&coroutine))));
-    let waker = CoroutineWaker::new(table::insert(coroutine.clone()));
-    coroutine.run(&waker);
-    deferred
+    let place = Location::caller();
+    let mut body = Box::pin(Body { future, into_slot: |output: F::Output| output.into_outcome().into_slot() });
+    let Blank { coroutine, waker } = Blank::take();
+    match coroutine.begin(body.as_mut(), &waker) {
+        // Nobody has seen the coroutine yet.
+        Some(slot) => {
+            drop(body);
+            Blank { coroutine, waker }.put_back();
+            match slot {
+                Slot::Returned(_) => {
+                    let chain = Chain::new(place);
+                    let _ = chain.fire(slot, place);
+                    Deferred::of(chain)
+                }
+                slot => Deferred::of(Chain::fired(place, slot)),
+            }
+        }
+        None => {
+            let chain = Chain::new(place);
+            let deferred = Deferred::of(chain.clone());
+            chain.set_canceller(Box::new(Throw(Rc::downgrade(&coroutine))));
+            let former = coroutine.target.replace(Some(chain));
+            debug_assert!(former.is_none(), "it begins once");
+            coroutine.body.set(Some(body));
+            deferred
+        }
+    }
+}
+
+/// A coroutine that has not begun, with its place in the table. The last one is kept for the next: most coroutines
+/// whose Deferreds are all there end in their first poll.
+struct Blank {
+    coroutine: Rc<Coroutine>,
+    waker: Arc<CoroutineWaker>,
+}
+
+impl Blank {
+    fn take() -> Self {
+        SPARE.take().unwrap_or_else(|| {
+            let coroutine = Rc::new(Coroutine {
+                body: Cell::new(None),
+                target: RefCell::new(None),
+                awaits: RefCell::new(Vec::new()),
+                is_queued: Cell::new(false),
+                is_woken: Cell::new(false),
+                is_cancelled: Cell::new(None),
+                is_let_go: Cell::new(false),
+            });
+            let waker = CoroutineWaker::new(table::insert(&TABLE, coroutine.clone()));
+            Self { coroutine, waker }
+        })
+    }
+
+    /// After its end. If somebody has kept the waker it is of no use any more.
+    fn put_back(mut self) {
+        let Some(_) = Arc::get_mut(&mut self.waker) else {
+            drop(remove(self.waker.key()));
+            return;
+        };
+        self.coroutine.is_woken.set(false);
+        self.coroutine.awaits.borrow_mut().clear();
+        // What came meanwhile goes instead; if the thread ends, so does this.
+        let _former = SPARE.try_with(|spare| spare.replace(Some(self)));
+    }
 }
 
 /// Notes what the running coroutine waits for, so that it can be cancelled.
@@ -155,6 +204,16 @@ pub(crate) fn note(wait: &Rc<Await>) {
 thread_local! {
     /// The innermost coroutine that is being polled.
     static CURRENT: Cell<Option<Rc<Coroutine>>> = const { Cell::new(None) };
+    static TABLE: RefCell<Table<Coroutine>> = const { RefCell::new(Table::new()) };
+    static SPARE: Cell<Option<Blank>> = const { Cell::new(None) };
+}
+
+fn find(key: Key) -> Option<Rc<Coroutine>> {
+    table::find(&TABLE, key)
+}
+
+fn remove(key: Key) -> Option<Rc<Coroutine>> {
+    table::remove(&TABLE, key)
 }
 
 type AnyBody = Pin<Box<dyn Future<Output = Slot>>>;
@@ -162,7 +221,8 @@ type AnyBody = Pin<Box<dyn Future<Output = Slot>>>;
 struct Coroutine {
     /// `None` while it runs and after its end.
     body: Cell<Option<AnyBody>>,
-    target: RefCell<Rc<Chain>>,
+    /// `None` during the first poll.
+    target: RefCell<Option<Rc<Chain>>>,
     /// The Deferreds it awaits at present (and some that it no longer does).
     awaits: RefCell<Vec<Weak<Await>>>,
     /// Its waker is on a list already.
@@ -176,25 +236,39 @@ struct Coroutine {
 }
 
 impl Coroutine {
-    /// Polls it until it waits.
+    /// The first poll, and more if it is woken meanwhile; `None` if it waits then.
+    #[inline]
+    fn begin<B: Future<Output = Slot> + ?Sized>(
+        self: &Rc<Self>,
+        mut body: Pin<&mut B>,
+        waker: &Arc<CoroutineWaker>,
+    ) -> Option<Slot> {
+        loop {
+            self.is_woken.set(false);
+            match self.poll(body.as_mut(), waker) {
+                Poll::Ready(slot) => return Some(slot),
+                Poll::Pending if self.is_woken.get() => {}
+                Poll::Pending => match thread::note_home() {
+                    Noted::Same => return None,
+                    // A wake from another thread may have gone astray.
+                    Noted::Changed => {}
+                    Noted::NoHome if self.live_awaits().is_empty() => return Some(Slot::Err(Failure::new(NoHome))),
+                    Noted::NoHome => return None,
+                },
+            }
+        }
+    }
+
+    /// Polls it until it waits again.
     fn run(self: &Rc<Self>, waker: &Arc<CoroutineWaker>) {
         // Without a body it runs further down in this stack, or has ended.
         let Some(mut body) = self.body.take() else {
             self.is_woken.set(true);
             return;
         };
-        loop {
-            self.is_woken.set(false);
-            let slot = match self.poll(&mut body, waker) {
-                Poll::Ready(slot) => slot,
-                Poll::Pending if self.is_woken.get() => continue,
-                Poll::Pending if home::current().is_none() && self.live_awaits().is_empty() => {
-                    Slot::Err(Failure::new(NoHome))
-                }
-                Poll::Pending => break,
-            };
+        if let Some(slot) = self.begin(body.as_mut(), waker) {
             drop(body);
-            table::remove(waker.key());
+            remove(waker.key());
             self.end(slot);
             return;
         }
@@ -204,7 +278,12 @@ impl Coroutine {
         }
     }
 
-    fn poll(self: &Rc<Self>, body: &mut AnyBody, waker: &Arc<CoroutineWaker>) -> Poll<Slot> {
+    #[inline]
+    fn poll<B: Future<Output = Slot> + ?Sized>(
+        self: &Rc<Self>,
+        body: Pin<&mut B>,
+        waker: &Arc<CoroutineWaker>,
+    ) -> Poll<Slot> {
         struct Current(Option<Rc<Coroutine>>);
         impl Drop for Current {
             fn drop(&mut self) {
@@ -214,14 +293,16 @@ impl Coroutine {
 
         let waker = Waker::from(waker.clone());
         let _current = Current(CURRENT.replace(Some(self.clone())));
-        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut Context::from_waker(&waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| body.poll(&mut Context::from_waker(&waker))));
         polled.unwrap_or_else(|payload| Poll::Ready(Slot::Err(Failure::from_panic(payload))))
     }
 
     fn end(&self, slot: Slot) {
-        let target = self.target.borrow().clone();
-        // Nobody else fires it.
-        let _ = target.fire(slot, target.created());
+        let target = self.target.take();
+        if let Some(target) = target {
+            // Nobody else fires it.
+            let _ = target.fire(slot, target.created());
+        }
     }
 
     /// Throws at the await; without one, drops the future.
@@ -276,7 +357,7 @@ impl Canceller for Throw {
         let target = Chain::new(place);
         target.set_canceller(Box::new(Throw(self.0.clone())));
         chain.wait_for(&target);
-        let former = coroutine.target.replace(target);
+        let former = coroutine.target.replace(Some(target));
         drop(former);
         coroutine.cancel(place);
     }

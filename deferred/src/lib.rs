@@ -33,6 +33,8 @@ mod future;
 mod coroutine;
 pub mod home;
 mod reactor_time;
+mod table;
+mod thread;
 mod chain;
 mod inline;
 

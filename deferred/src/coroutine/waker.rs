@@ -2,19 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Wake, Waker};
 
-use super::table::{self, Key};
-use crate::home::{self, Remote};
+use super::{Key, find, remove};
+use crate::home;
+use crate::thread::{self, Thread};
 
 thread_local! {
     /// Whether a step of a chain is waking somebody now.
     static OPEN: Cell<bool> = const { Cell::new(false) };
     /// Whose wakes have landed and who has not been polled yet: those of inner scopes behind those of outer ones.
     static LANDED: RefCell<Vec<Arc<CoroutineWaker>>> = const { RefCell::new(Vec::new()) };
-    /// Which thread this is; 0 before the first question.
-    static THREAD: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Wakes `waker` inside a scope and polls the coroutines whose wakes have landed in it.
@@ -37,14 +35,12 @@ pub(crate) fn wake(waker: Waker) {
 /// A key into the table of a thread. When the last clone is gone, nobody can wake the coroutine any more.
 pub(super) struct CoroutineWaker {
     key: Key,
-    thread: u64,
-    /// How to get there from another thread.
-    remote: Option<Arc<dyn Remote>>,
+    thread: Arc<Thread>,
 }
 
 impl CoroutineWaker {
     pub(super) fn new(key: Key) -> Arc<Self> {
-        Arc::new(Self { key, thread: this_thread(), remote: home::current().map(|home| home.remote()) })
+        Arc::new(Self { key, thread: thread::this() })
     }
 
     pub(super) fn key(&self) -> Key {
@@ -54,11 +50,12 @@ impl CoroutineWaker {
 
 impl Wake for CoroutineWaker {
     fn wake(self: Arc<Self>) {
-        if self.thread == this_thread() {
+        if self.thread.is_here() {
             land(self);
-        } else if let Some(remote) = self.remote.clone() {
+        } else {
+            let thread = Arc::clone(&self.thread);
             // If that thread runs no jobs any more, its coroutines do not run either.
-            let _ = remote.post(Box::new(move || land(self)));
+            let _ = thread.post(Box::new(move || resume(&self)));
         }
     }
 
@@ -68,7 +65,7 @@ impl Wake for CoroutineWaker {
 }
 
 fn land(waker: Arc<CoroutineWaker>) {
-    let Some(coroutine) = table::find(waker.key) else { return };
+    let Some(coroutine) = find(waker.key) else { return };
     if coroutine.is_running() {
         // It will be polled again when that poll returns.
         coroutine.is_woken.set(true);
@@ -89,7 +86,7 @@ fn land(waker: Arc<CoroutineWaker>) {
 }
 
 fn resume(waker: &Arc<CoroutineWaker>) {
-    if let Some(coroutine) = table::find(waker.key) {
+    if let Some(coroutine) = find(waker.key) {
         coroutine.is_queued.set(false);
         coroutine.run(waker);
     }
@@ -98,31 +95,19 @@ fn resume(waker: &Arc<CoroutineWaker>) {
 impl Drop for CoroutineWaker {
     fn drop(&mut self) {
         let key = self.key;
-        if self.thread == this_thread() {
+        if self.thread.is_here() {
             forsake(key);
-        } else if let Some(remote) = self.remote.take() {
+        } else {
             // If that thread runs no jobs any more, its table goes with it.
-            let _ = remote.post(Box::new(move || forsake(key)));
+            let _ = self.thread.post(Box::new(move || forsake(key)));
         }
     }
 }
 
 fn forsake(key: Key) {
-    if let Some(coroutine) = table::remove(key) {
+    if let Some(coroutine) = remove(key) {
         coroutine.forsaken();
     }
-}
-
-fn this_thread() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let known = THREAD.get();
-    if known != 0 {
-        return known;
-    }
-    // Relaxed: only the number counts.
-    let new = NEXT.fetch_add(1, Ordering::Relaxed);
-    THREAD.set(new);
-    new
 }
 
 struct Open;
