@@ -20,6 +20,7 @@ mod graveyard;
 mod nesting;
 mod steps;
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
@@ -47,6 +48,11 @@ pub(crate) enum Slot {
 impl Slot {
     pub(crate) fn ok<T: 'static>(value: T) -> Self {
         Slot::Ok(Value::new(value))
+    }
+
+    /// What a panic with this payload leaves.
+    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        Slot::Err(Failure::from_panic(payload))
     }
 
     #[inline]
@@ -251,7 +257,7 @@ impl Chain {
         let mut slot = self.slot.replace(Slot::Empty);
         nesting::one_deeper(|| {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step(&mut slot))) {
-                slot = Slot::Err(Failure::from_panic(payload));
+                slot = Slot::panicked(payload);
             }
         });
         let is_plain = matches!(slot, Slot::Ok(_)) && self.steps.borrow().is_empty();
@@ -477,7 +483,7 @@ impl Chain {
             // One guard for many steps: after a panic the loop goes on with the next.
             match catch_unwind(AssertUnwindSafe(|| self.call_steps(&mut slot))) {
                 Ok(()) => {}
-                Err(payload) => slot = Slot::Err(Failure::from_panic(payload)),
+                Err(payload) => slot = Slot::panicked(payload),
             }
             if let Slot::Returned(_) = slot {
                 let Slot::Returned(source) = slot.take() else { unreachable!() };

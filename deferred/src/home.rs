@@ -26,6 +26,13 @@ pub trait Home {
     /// The side of the other threads.
     fn remote(&self) -> Arc<dyn Remote>;
 
+    /// Runs `job` on another thread, which may block.
+    ///
+    /// A runtime has a pool for that; unless a home says otherwise, it is a thread of its own.
+    fn call_in_thread(&self, job: SendJob) {
+        std::thread::spawn(job);
+    }
+
     /// Its timers, if it has any.
     fn time(&self) -> Option<&dyn ReactorTime> {
         None

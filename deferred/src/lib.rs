@@ -35,6 +35,8 @@ pub mod home;
 mod reactor_time;
 mod table;
 mod thread;
+mod primitives;
+mod threads;
 mod chain;
 mod inline;
 
@@ -48,3 +50,6 @@ pub use outcome::{IntoOutcome, Outcome, kind};
 pub use reactor_time::{Reactor, ReactorTime};
 pub use sync::{DeferredLock, DeferredQueue, DeferredSemaphore, NotAcquired, QueueOverflow, QueueUnderflow};
 pub use testing::{assert_no_result, failure_result_of, success_result_of};
+pub use threads::{
+    HomeGone, ReactorHandle, SendFuture, SendResolver, block_on_from_thread, call_from_thread, defer_to_thread,
+};

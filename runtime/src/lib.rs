@@ -20,6 +20,7 @@ mod spawn;
 mod task_local;
 mod macros;
 pub mod time;
+mod deferred;
 mod registration;
 mod source;
 #[cfg(unix)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{Runtime, Stall, Stalls, stall};
+use crate::deferred;
 use crate::executor::blocking::{BlockingPool, Config, Hold};
 use crate::executor::crew::{Crew, SeatBell, Threads};
 use crate::executor::idle::Idle;
@@ -185,6 +186,7 @@ impl Builder {
     pub fn build(&mut self) -> io::Result<Runtime> {
         let refuse = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
         self.validate().map_err(|complaint| refuse(complaint.to_owned()))?;
+        deferred::introduce();
         match self.flavor {
             Flavor::CurrentThread => Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?)),
             Flavor::MultiThread(workers) => match workers.map_or_else(default_workers, Ok).map_err(refuse)? {

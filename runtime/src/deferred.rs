@@ -1,0 +1,174 @@
+//! What a runtime is to Deferreds: a home for the jobs of each thread that drives it, with timers and threads.
+//!
+//! A thread's jobs are run by one of its local tasks, which is made when they are first asked for and lives as long as the
+//! thread's other local tasks may. Other threads leave theirs in the [`mailbox`].
+
+mod mailbox;
+#[cfg(test)]
+mod mailbox_checks;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rt_deferred::ReactorTime;
+use rt_deferred::home::{self, Home, Job, Remote, SendJob};
+
+use crate::context;
+use crate::executor::worker::Worker;
+use crate::handle::{Handle, Shared};
+use crate::panics::quietly;
+use crate::task::Unborn;
+use crate::time::{Instant, call_later};
+
+use self::mailbox::Mailbox;
+
+/// Jobs that are run before others of this thread get their turn, if there are so many.
+const JOBS_PER_POLL: usize = 61;
+
+/// Tells Deferreds that there are runtimes.
+pub(crate) fn introduce() {
+    home::set_finder(|| context::with_worker(|worker| worker.map(|worker| ThreadHome::of(worker) as Rc<dyn Home>)));
+}
+
+thread_local! {
+    /// Those of the runtimes that this thread has driven.
+    static HOMES: RefCell<Vec<Rc<ThreadHome>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread in a runtime.
+struct ThreadHome {
+    runtime: Weak<Shared>,
+    /// When it was made: the moment from which its clock counts.
+    origin: Instant,
+    jobs: RefCell<VecDeque<Job>>,
+    /// Of the task that runs them.
+    waker: Cell<Option<Waker>>,
+    mailbox: Arc<Mailbox>,
+    /// That task is gone, and the runtime with it.
+    ended: Cell<bool>,
+}
+
+impl ThreadHome {
+    /// The one for the runtime of `worker`, which this thread drives.
+    fn of(worker: &Worker) -> Rc<Self> {
+        let find = |homes: &RefCell<Vec<Rc<Self>>>| {
+            let homes = homes.borrow();
+            homes.iter().find(|home| std::ptr::eq(home.runtime.as_ptr(), Arc::as_ptr(worker.shared()))).cloned()
+        };
+        match HOMES.try_with(find) {
+            Ok(Some(home)) if !home.ended.get() => home,
+            _ => Self::make(worker),
+        }
+    }
+
+    #[cold]
+    fn make(worker: &Worker) -> Rc<Self> {
+        let home = Rc::new(Self {
+            runtime: Arc::downgrade(worker.shared()),
+            origin: Instant::now(),
+            jobs: RefCell::default(),
+            waker: Cell::new(None),
+            mailbox: Arc::new(Mailbox::new()),
+            ended: Cell::new(false),
+        });
+        let run = RunJobs(Rc::clone(&home));
+        // Without locals, which is while the worker closes, it is dropped at once.
+        drop(worker.spawn_local(Unborn::new(run, Some(worker.pool())), Location::caller()));
+        let _ = HOMES.try_with(|homes| {
+            let mut homes = homes.borrow_mut();
+            homes.retain(|home| !home.ended.get());
+            homes.push(Rc::clone(&home));
+        });
+        home
+    }
+
+    /// A job of this thread or, in turn, of others.
+    fn run_one(&self, posted: &mut VecDeque<SendJob>) -> bool {
+        let job = self.jobs.borrow_mut().pop_front();
+        let post = posted.pop_front();
+        let is_one = job.is_some() || post.is_some();
+        job.map(quietly);
+        post.map(quietly);
+        is_one
+    }
+}
+
+impl Home for ThreadHome {
+    fn schedule(&self, job: Job) {
+        if self.ended.get() {
+            return;
+        }
+        self.jobs.borrow_mut().push_back(job);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn remote(&self) -> Arc<dyn Remote> {
+        Arc::clone(&self.mailbox) as Arc<dyn Remote>
+    }
+
+    fn call_in_thread(&self, job: SendJob) {
+        if let Some(runtime) = self.runtime.upgrade() {
+            drop(Handle::from_shared(runtime).spawn_blocking(job));
+        }
+    }
+
+    fn time(&self) -> Option<&dyn ReactorTime> {
+        Some(self)
+    }
+}
+
+impl ReactorTime for ThreadHome {
+    fn now(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.origin)
+    }
+
+    fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+        let call = call_later(delay, call);
+        Box::new(move || {
+            // It does nothing after the call.
+            let _ = call.cancel();
+        })
+    }
+}
+
+/// The task that runs the jobs of a home. With it they end.
+struct RunJobs(Rc<ThreadHome>);
+
+impl Future for RunJobs {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let home = &self.0;
+        let mut posted = home.mailbox.take(cx.waker());
+        home.waker.set(None);
+        for _ in 0..JOBS_PER_POLL {
+            if !home.run_one(&mut posted) {
+                home.waker.set(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
+        }
+        home.mailbox.put_back(posted);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for RunJobs {
+    fn drop(&mut self) {
+        self.0.ended.set(true);
+        self.0.mailbox.close();
+        let jobs = self.0.jobs.take();
+        // Outside of the borrow: they are others'.
+        drop(jobs);
+        drop(self.0.waker.take());
+    }
+}
