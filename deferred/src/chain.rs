@@ -575,9 +575,21 @@ impl Chain {
     pub(crate) fn resolver_dropped(self: &Rc<Self>) {
         let left = self.resolvers.get() - 1;
         self.resolvers.set(left);
-        if left == 0 && !self.has(CALLED | DETACHED) {
+        if left == 0 && !self.has(CALLED | DETACHED) && self.is_wanted() {
             self.fail_pending(Failure::new(Abandoned), self.created);
         }
+    }
+
+    /// Whether anybody would learn of its result.
+    fn is_wanted(&self) -> bool {
+        self.has(CONSUMER | HELD) || !self.steps.borrow().is_empty() || self.has_waiter()
+    }
+
+    fn has_waiter(&self) -> bool {
+        let waiter = self.waiter.take();
+        let has = waiter.is_some();
+        self.waiter.set(waiter);
+        has
     }
 
     pub(crate) fn detach(&self) {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
-use crate::ReactorTime;
+use crate::{ReactorTime, thread};
 
 /// What can be run once, on the home's thread.
 pub type Job = Box<dyn FnOnce()>;
@@ -73,6 +73,14 @@ pub fn install(home: Rc<dyn Home>) -> Installed {
 pub fn current() -> Option<Rc<dyn Home>> {
     let installed = HOME.try_with(|home| home.borrow().clone()).ok().flatten();
     installed.or_else(|| FINDER.get().and_then(|find| find()))
+}
+
+/// What a runtime calls on a thread that it begins to drive, when [`current`] finds it.
+///
+/// Handles that were sent to other threads before lead here from now on.
+#[inline]
+pub fn started() {
+    thread::started();
 }
 
 /// Keeps a home installed. See [`install`].

@@ -71,6 +71,15 @@ pub(crate) fn note_home() -> Noted {
     }
 }
 
+/// The thread may have another home from now on.
+#[inline]
+pub(crate) fn started() {
+    // Without a number nobody knows this thread.
+    if ID.get() != 0 {
+        note_home();
+    }
+}
+
 impl Thread {
     fn new() -> Arc<Self> {
         Arc::new(Self { id: this_id(), remote: Mutex::new(None) })

@@ -143,14 +143,17 @@ impl<T: Send + 'static> Deferred<T> {
         let chain = Rc::clone(self.chain());
         let created = chain.created();
         let held = Rc::new(Held(Cell::new(Some(Source::new(Rc::clone(&chain))))));
-        let anchor = Anchor::new(Rc::clone(&held) as _);
+        let weak = Rc::downgrade(&held);
+        let anchor = Anchor::new(held);
         let handover = Arc::new(Handover::new());
         let delivery = Delivery::new(Arc::clone(&handover));
         // In this order: the chain is held before its consumer goes.
         drop(self);
         chain.add(move |slot: &mut Slot| {
             delivery.arrive(slot);
-            drop(held.0.take());
+            if let Some(held) = weak.upgrade() {
+                drop(held.0.take());
+            }
         });
         SendFuture { handover, anchor: Some(anchor), created }
     }

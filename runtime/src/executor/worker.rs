@@ -142,7 +142,15 @@ impl Worker {
         future: F,
         called_at: &'static Location<'static>,
     ) -> F::Output {
-        self.drive(|| self.core.with_locals(locals, || self.run_until(future, called_at)))
+        self.drive(|| self.with_locals(locals, || self.run_until(future, called_at)))
+    }
+
+    /// Calls `f` while the worker serves the tasks of this thread, which can be reached from now on.
+    fn with_locals<R>(&self, locals: &Home, f: impl FnOnce() -> R) -> R {
+        self.core.with_locals(locals, || {
+            rt_deferred::home::started();
+            f()
+        })
     }
 
     /// Calls `f` while this thread drives the worker.

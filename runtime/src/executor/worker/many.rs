@@ -68,7 +68,7 @@ impl Worker {
     pub(crate) fn serve(&self, locals: &Home) -> bool {
         let among = self.among();
         self.drive(|| {
-            self.core.with_locals(locals, || {
+            self.with_locals(locals, || {
                 self.reactor.station().set_driven(true);
                 let watches = among.crew.idle.occupy(among.seat);
                 self.run(Sitter::Thread, watches, || None::<std::convert::Infallible>);
@@ -98,7 +98,7 @@ impl Worker {
         }
         let among = self.among();
         self.drive(|| {
-            self.core.with_locals(locals, || {
+            self.with_locals(locals, || {
                 self.reactor.station().set_driven(true);
                 among.crew.idle.rise(among.seat);
                 let _vacate = Vacate(among);

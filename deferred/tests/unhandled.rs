@@ -1,0 +1,119 @@
+//! Which failures are reported, when, and how often.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rt_deferred::unhandled::{self, Unhandled};
+use rt_deferred::{Abandoned, Cancelled, Deferred, Failure, ensure_deferred};
+
+fn lost(f: impl FnOnce()) -> Vec<String> {
+    let ((), lost) = unhandled::capture(f);
+    lost.iter().map(|unhandled| unhandled.failure.to_string()).collect()
+}
+
+#[test]
+fn failed_and_dropped() {
+    assert_eq!(lost(|| drop(Deferred::<()>::fail("nobody looks"))), ["nobody looks"]);
+}
+
+#[test]
+fn fired_after_it_was_dropped() {
+    assert_eq!(
+        lost(|| {
+            let (deferred, resolver) = Deferred::<()>::new();
+            drop(deferred);
+            resolver.errback("too late").unwrap();
+        }),
+        ["too late"]
+    );
+}
+
+#[test]
+fn handled_by_the_last_callback() {
+    assert!(lost(|| drop(Deferred::<u8>::fail("handled").add_errback(|_| 0))).is_empty());
+}
+
+#[test]
+fn failed_again_by_its_errback() {
+    let again = || drop(Deferred::<u8>::fail("first").add_errback(|_| Err::<u8, _>(Failure::new("second"))));
+    assert_eq!(lost(again), ["second"]);
+}
+
+#[test]
+fn handed_on_to_who_waits() {
+    assert_eq!(lost(|| drop(Deferred::succeed(()).add_callback(|()| Deferred::<u8>::fail("inner")))), ["inner"]);
+}
+
+#[test]
+fn abandoned_though_nobody_waits() {
+    assert!(
+        lost(|| {
+            let (deferred, resolver) = Deferred::<()>::new();
+            drop(deferred);
+            drop(resolver);
+        })
+        .is_empty()
+    );
+}
+
+#[test]
+fn abandoned_with_a_callback_left() {
+    let said = Rc::new(RefCell::new(Vec::new()));
+    let says = said.clone();
+    let callback = || {
+        let (deferred, resolver) = Deferred::<()>::new();
+        drop(deferred.add_callback(move |()| says.borrow_mut().push("called")));
+        drop(resolver);
+    };
+    assert_eq!(lost(callback), [Abandoned.to_string()]);
+    assert!(said.borrow().is_empty());
+}
+
+#[test]
+fn cancelled_and_dropped() {
+    let cancelled = || {
+        let (deferred, _resolver) = Deferred::<()>::new();
+        deferred.cancel();
+    };
+    assert_eq!(lost(cancelled), [Cancelled::default().to_string()]);
+}
+
+#[test]
+fn awaited() {
+    assert!(lost(|| drop(ensure_deferred(async { drop(Deferred::<()>::fail("seen").await) }))).is_empty());
+}
+
+#[test]
+fn await_given_up() {
+    assert!(
+        lost(|| {
+            let (deferred, _resolver) = Deferred::<()>::new();
+            drop(std::future::IntoFuture::into_future(deferred));
+        })
+        .is_empty()
+    );
+}
+
+#[test]
+fn reported_where_it_was_made_and_fired() {
+    let ((), lost) = unhandled::capture(|| {
+        let (deferred, resolver) = Deferred::<()>::new();
+        resolver.errback("lost").unwrap();
+        drop(deferred);
+    });
+    let [Unhandled { created, fired, .. }] = &lost[..] else { panic!("one report, not {lost:?}") };
+    assert_eq!((created.file(), fired.file()), (file!(), file!()));
+    assert_eq!(created.line() + 1, fired.line());
+    let text = lost[0].to_string();
+    assert!(text.starts_with("Unhandled error in Deferred: lost\n  Deferred created at "), "{text}");
+}
+
+#[test]
+fn reported_to_the_innermost_capture() {
+    let (inner, outer) = unhandled::capture(|| {
+        drop(Deferred::<()>::fail("outer"));
+        lost(|| drop(Deferred::<()>::fail("inner")))
+    });
+    assert_eq!(inner, ["inner"]);
+    assert_eq!(outer.len(), 1);
+}
