@@ -144,13 +144,11 @@ fn given_up_on_another_thread() {
 
 #[test]
 fn awaited_elsewhere_and_never_fired() {
-    let waits = block_on(async {
-        let (deferred, resolver) = Deferred::<u8>::new();
-        let there = deferred.into_send_future();
-        drop(resolver);
-        there
-    });
-    assert!(rt::block_on(waits).unwrap_err().check::<Abandoned>());
+    let (deferred, resolver) = Deferred::<u8>::new();
+    let there = deferred.into_send_future();
+    drop(resolver);
+    let waits = thread::spawn(move || rt::block_on(there));
+    assert!(waits.join().unwrap().unwrap_err().check::<Abandoned>());
 }
 
 #[test]

@@ -8,6 +8,9 @@ use std::time::Duration;
 use crate::home;
 use crate::{Deferred, Failure, Outcome};
 
+/// What takes a call back that has not been made.
+pub(crate) type TakeBack = Box<dyn FnOnce()>;
+
 /// What calls functions later, on the thread it is used on.
 ///
 /// [`Reactor`] is the runtime's timers.

@@ -1,61 +1,296 @@
-//! A virtual clock.
+//! A program of the corpus `clock`: delayed calls, looping calls and cooperative tasks on a virtual clock.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rt::deferred::ReactorTime;
+use rt::deferred::{Clock, CooperativeTask, Cooperator, DelayedCall, LoopingCall, Outcome, defer_later, unhandled};
+use rt::{Deferred, Failure, Resolver};
+use serde_json::{Value as Json, json};
 
-#[derive(Clone, Default)]
-pub(crate) struct Virtual(Rc<Shared>);
+use crate::Replay;
+use crate::value::{Value, failure, kind, list, number, show, text};
+
+/// Runs the ops of a case.
+pub(crate) fn run(case: &Json) -> Replay {
+    // Unhandled failures are not recorded in this corpus.
+    let (replay, _) = unhandled::capture(|| {
+        let program = Rc::new(Program::default());
+        for op in list(&case["ops"]) {
+            program.op(text(&op["op"]), op);
+            program.now.set(program.now.get() + 1);
+        }
+        let (trace, end) = (program.trace.take().into(), program.final_state());
+        // What is abandoned from here on is no part of the recordings.
+        program.clear();
+        Replay { trace, end, has_leak: Rc::strong_count(&program) > 1 }
+    });
+    replay
+}
 
 #[derive(Default)]
-struct Shared {
-    now: Cell<Duration>,
-    number: Cell<u64>,
-    calls: RefCell<Vec<Call>>,
+struct Program {
+    /// The index of the op that runs.
+    now: Cell<usize>,
+    trace: RefCell<Vec<Json>>,
+    clock: Clock,
+    calls: RefCell<BTreeMap<u64, DelayedCall>>,
+    deferreds: RefCell<BTreeMap<u64, Deferred<Value>>>,
+    resolvers: RefCell<BTreeMap<u64, Resolver<Value>>>,
+    loops: RefCell<BTreeMap<u64, LoopingCall>>,
+    runs: RefCell<BTreeMap<u64, usize>>,
+    laters: RefCell<BTreeMap<u64, rt::deferred::Control>>,
+    cooperators: RefCell<BTreeMap<u64, Cooperator>>,
+    tasks: RefCell<BTreeMap<u64, CooperativeTask>>,
 }
 
-struct Call {
-    at: Duration,
-    number: u64,
-    call: Box<dyn FnOnce()>,
-}
+impl Program {
+    fn event(&self, what: Json) {
+        let Json::Array(mut what) = what else { unreachable!("an event is an array") };
+        what.splice(0..0, [json!(self.now.get()), json!(ms(self.clock.now()))]);
+        self.trace.borrow_mut().push(Json::Array(what));
+    }
 
-impl Virtual {
-    pub(crate) fn advance(&self, duration: Duration) {
-        self.0.now.set(self.0.now.get() + duration);
-        while let Some(call) = self.next_due() {
-            call();
+    /// An op, or an action: most exist as both.
+    fn op(self: &Rc<Self>, name: &str, op: &Json) {
+        let id = || number(&op["id"]);
+        match name {
+            "log" => self.event(json!(["log", op["text"]])),
+            "call_later" => {
+                let (program, index, acts) = (Rc::clone(self), id(), op["acts"].clone());
+                let call = self.clock.call_later(duration(&op["ms"]), move || {
+                    program.event(json!(["call", index]));
+                    program.act_all(&acts);
+                });
+                self.calls.borrow_mut().insert(id(), call);
+            }
+            "cancel_call" => self.guarded(name, id(), self.call(id()).cancel()),
+            "reset_call" => self.guarded(name, id(), self.call(id()).reset(duration(&op["ms"]))),
+            "delay_call" => {
+                let ms = op["ms"].as_i64().expect("a number of milliseconds");
+                let by = Duration::from_millis(ms.unsigned_abs());
+                let call = self.call(id());
+                self.guarded(name, id(), if ms < 0 { call.bring_forward(by) } else { call.delay(by) });
+            }
+            "active" => self.event(json!(["active", id(), self.call(id()).is_active()])),
+            "pending" => {
+                let calls = self.calls.borrow().clone();
+                let waiting = calls.iter().filter(|(_, call)| call.is_active());
+                let waiting: Vec<Json> = waiting.map(|(id, call)| json!([id, ms(call.time())])).collect();
+                self.event(json!(["pending", waiting, self.clock.delayed_calls().len()]));
+            }
+            "advance" => self.clock.advance(duration(&op["ms"])),
+            "pump" => self.clock.pump(list(&op["ms"]).iter().map(duration)),
+            "new" => {
+                let (deferred, resolver) = Deferred::new();
+                self.deferreds.borrow_mut().insert(number(&op["d"]), deferred);
+                self.resolvers.borrow_mut().insert(number(&op["d"]), resolver);
+            }
+            "fire" => {
+                let fired = self.resolver(op).callback(Value::of(&op["v"]));
+                self.guarded(name, number(&op["d"]), fired);
+            }
+            "fail" => {
+                let fired = self.resolver(op).errback(failure(op));
+                self.guarded(name, number(&op["d"]), fired);
+            }
+            "loop_new" => self.new_loop(id(), op),
+            "loop_start" => {
+                let interval = duration(&op["ms"]);
+                // Outside of the borrow: the first run may touch the loops.
+                let looping = self.looping(id());
+                match looping.start(interval, op["now"] == true) {
+                    Ok(done) => self.watch(done.try_callback(|_| Ok(itself())), vec![json!("loop_done"), json!(id())]),
+                    Err(error) => self.guarded(name, id(), Err(error)),
+                }
+            }
+            "loop_stop" => self.guarded(name, id(), self.looping(id()).stop()),
+            "loop_reset" => self.guarded(name, id(), self.looping(id()).reset()),
+            "defer_later" => self.defer_later(id(), op),
+            "cancel_later" => {
+                let later = self.laters.borrow()[&id()].clone();
+                later.cancel();
+            }
+            "coop_new" => {
+                let units = number(&op["units"]);
+                let cooperator =
+                    Cooperator::new().clock(self.clock.clone()).delay(duration(&op["tick_ms"])).terminate(move || {
+                        let mut left = units;
+                        move || {
+                            left -= 1;
+                            left == 0
+                        }
+                    });
+                let cooperator = if op["started"] == true { cooperator } else { cooperator.not_started() };
+                self.cooperators.borrow_mut().insert(number(&op["coop"]), cooperator);
+            }
+            "cooperate" => {
+                let task = self.cooperator(op).cooperate(self.work(op));
+                self.tasks.borrow_mut().insert(number(&op["task"]), task);
+            }
+            "coiterate" => {
+                let done = self.cooperator(op).coiterate(self.work(op));
+                self.watch(done.try_callback(|()| Ok(itself())), vec![json!("coiter"), op["task"].clone()]);
+            }
+            "task_pause" => self.guarded(name, number(&op["task"]), self.task(op).pause()),
+            "task_resume" => self.guarded(name, number(&op["task"]), self.task(op).resume()),
+            "task_stop" => self.guarded(name, number(&op["task"]), self.task(op).stop()),
+            "when_done" => {
+                let done = self.task(op).when_done().try_callback(|()| Ok(itself()));
+                self.watch(done, vec![json!("done"), op["task"].clone(), op["id"].clone()]);
+            }
+            "coop_stop" => self.cooperator(op).stop(),
+            "coop_start" => self.cooperator(op).start(),
+            other => panic!("an op that the schema does not have: {other}"),
         }
     }
 
-    pub(crate) fn clear(&self) {
-        let calls = self.0.calls.take();
-        drop(calls);
+    fn act_all(self: &Rc<Self>, acts: &Json) {
+        list(acts).iter().for_each(|action| self.op(text(&action["a"]), action));
     }
 
-    fn next_due(&self) -> Option<Box<dyn FnOnce()>> {
-        let mut calls = self.0.calls.borrow_mut();
-        calls.sort_by_key(|call| (call.at, call.number));
-        (calls.first()?.at <= self.0.now.get()).then(|| calls.remove(0).call)
+    fn outcome(&self, ret: &Json) -> Outcome<Value> {
+        match text(&ret["r"]) {
+            "const" => Outcome::Value(Value::of(&ret["v"])),
+            "raise" => Outcome::Failure(failure(ret)),
+            "deferred" => {
+                let deferred = self.deferreds.borrow_mut().remove(&number(&ret["d"]));
+                Outcome::Deferred(deferred.expect("each is returned by one entry"))
+            }
+            "succeed" => Outcome::Deferred(Deferred::succeed(Value::of(&ret["v"]))),
+            "fail" => Outcome::Deferred(Deferred::fail(failure(ret))),
+            other => panic!("a return that the schema does not have: {other}"),
+        }
+    }
+
+    fn unit(&self, ret: &Json) -> Outcome<()> {
+        match self.outcome(ret) {
+            Outcome::Value(_) => Outcome::Value(()),
+            Outcome::Failure(failure) => Outcome::Failure(failure),
+            Outcome::Deferred(deferred) => Outcome::Deferred(deferred.add_callback(drop)),
+        }
+    }
+
+    fn new_loop(self: &Rc<Self>, id: u64, op: &Json) {
+        let (program, script) = (Rc::clone(self), op["script"].clone());
+        let run = move |event: Json| {
+            let number = {
+                let mut runs = program.runs.borrow_mut();
+                let runs = runs.entry(id).or_default();
+                *runs += 1;
+                *runs - 1
+            };
+            program.event(event);
+            let entry = list(&script).get(number).or(list(&script).last()).expect("a script has an entry");
+            program.act_all(&entry["acts"]);
+            program.unit(&entry["ret"])
+        };
+        let looping = if op["with_count"] == true {
+            LoopingCall::with_count(move |count| run(json!(["loop", id, count])))
+        } else {
+            LoopingCall::new(move || run(json!(["loop", id])))
+        };
+        self.runs.borrow_mut().insert(id, 0);
+        self.loops.borrow_mut().insert(id, looping.clock(self.clock.clone()));
+    }
+
+    fn defer_later(self: &Rc<Self>, id: u64, op: &Json) {
+        let (program, function) = (Rc::clone(self), op["f"].clone());
+        let later = defer_later(&self.clock, duration(&op["ms"]), move || {
+            if function.is_null() {
+                return Outcome::Value(Value::of(&Json::Null));
+            }
+            program.event(json!(["later_call", id]));
+            program.act_all(&function["acts"]);
+            program.outcome(&function["ret"])
+        });
+        self.laters.borrow_mut().insert(id, later.control());
+        self.watch(later, vec![json!("later"), json!(id)]);
+    }
+
+    /// The iterator of a task.
+    fn work(self: &Rc<Self>, op: &Json) -> impl Iterator<Item = Outcome<()>> + use<> {
+        let (program, task, script) = (Rc::clone(self), op["task"].clone(), op["script"].clone());
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let Some(entry) = list(&script).get(next) else {
+                program.event(json!(["end", task]));
+                return None;
+            };
+            program.event(json!(["work", task, next]));
+            next += 1;
+            program.act_all(&entry["acts"]);
+            Some(program.unit(&entry["ret"]))
+        })
+    }
+
+    /// Notes an outcome under these words.
+    fn watch(self: &Rc<Self>, deferred: Deferred<Value>, mut words: Vec<Json>) {
+        let program = Rc::clone(self);
+        drop(deferred.add_both(move |outcome: Result<Value, Failure>| {
+            words.push(show(&outcome));
+            program.event(Json::Array(words));
+        }));
+    }
+
+    fn guarded<E: Into<Failure>>(&self, what: &str, which: u64, result: Result<(), E>) {
+        if let Err(error) = result {
+            self.event(json!(["misuse", kind(&error.into()), what, which]));
+        }
+    }
+
+    fn call(&self, id: u64) -> DelayedCall {
+        self.calls.borrow()[&id].clone()
+    }
+
+    fn looping(&self, id: u64) -> LoopingCall {
+        self.loops.borrow()[&id].clone()
+    }
+
+    fn task(&self, op: &Json) -> CooperativeTask {
+        self.tasks.borrow()[&number(&op["task"])].clone()
+    }
+
+    fn cooperator(&self, op: &Json) -> Cooperator {
+        self.cooperators.borrow()[&number(&op["coop"])].clone()
+    }
+
+    fn resolver(&self, op: &Json) -> Resolver<Value> {
+        self.resolvers.borrow()[&number(&op["d"])].clone()
+    }
+
+    fn final_state(&self) -> Json {
+        let runs = self.runs.borrow();
+        let loops = self.loops.borrow();
+        let loops: serde_json::Map<String, Json> = loops
+            .iter()
+            .map(|(id, looping)| (id.to_string(), json!({ "running": looping.is_running(), "runs": runs[id] })))
+            .collect();
+        json!({ "time": ms(self.clock.now()), "pending": self.clock.delayed_calls().len(), "loops": loops })
+    }
+
+    /// Drops every handle, and what the clock still holds.
+    fn clear(&self) {
+        let resolvers = self.resolvers.take();
+        resolvers.into_values().for_each(Resolver::detach);
+        let handles = (self.deferreds.take(), self.loops.take(), self.laters.take());
+        drop((handles, self.tasks.take(), self.cooperators.take(), self.calls.take()));
+        for call in self.clock.delayed_calls() {
+            call.cancel().expect("it is waiting");
+        }
     }
 }
 
-impl ReactorTime for Virtual {
-    fn now(&self) -> Duration {
-        self.0.now.get()
-    }
+/// How the looping call or the iterator itself is written.
+fn itself() -> Value {
+    Value::of(&json!("@self"))
+}
 
-    fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
-        let number = self.0.number.get();
-        self.0.number.set(number + 1);
-        self.0.calls.borrow_mut().push(Call { at: self.now() + delay, number, call });
-        let shared = Rc::downgrade(&self.0);
-        Box::new(move || {
-            let Some(shared) = shared.upgrade() else { return };
-            let taken: Vec<Call> = shared.calls.borrow_mut().extract_if(.., |call| call.number == number).collect();
-            drop(taken);
-        })
-    }
+fn duration(ms: &Json) -> Duration {
+    Duration::from_millis(number(ms))
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("milliseconds of a program")
 }

@@ -5,8 +5,7 @@
 //! with the reason why `rt` differs there on purpose.
 
 mod clock;
-mod coroutine;
-mod program;
+mod deferred;
 mod value;
 
 use std::collections::BTreeMap;
@@ -16,28 +15,52 @@ use std::process::ExitCode;
 
 use serde_json::Value as Json;
 
-const RECORDED: &[u8] = include_bytes!("deferred.jsonl.gz");
+/// What runs a case.
+type Run = fn(&Json) -> Replay;
+
+const CORPORA: [(&str, &[u8], Run); 2] = [
+    ("deferred", include_bytes!("deferred.jsonl.gz"), deferred::run),
+    ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
+];
 const DEVIATIONS: &str = include_str!("deviations.txt");
 
-fn main() -> ExitCode {
-    let all_passed = replay("deferred", RECORDED);
-    if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// What came of a program.
+pub(crate) struct Replay {
+    trace: Json,
+    end: Json,
+    /// Whether callbacks of it are left though all handles are gone.
+    has_leak: bool,
 }
 
-fn replay(corpus: &str, recorded: &[u8]) -> bool {
-    let text = match std::env::var_os("RT_CONFORMANCE_DIR") {
-        Some(dir) => {
-            let path = Path::new(&dir).join(format!("{corpus}.jsonl"));
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn main() -> ExitCode {
+    let (mut replayed, mut all_passed) = (0, true);
+    for (corpus, recorded, run) in CORPORA {
+        if let Some(text) = recordings(corpus, recorded) {
+            replayed += 1;
+            all_passed &= replay(corpus, &text, run);
         }
-        None => {
-            let mut text = String::new();
-            flate2::read::GzDecoder::new(recorded)
-                .read_to_string(&mut text)
-                .expect("the recordings are gzip and UTF-8");
-            text
-        }
+    }
+    if all_passed && replayed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `None` if the directory that was asked for has none of this corpus.
+fn recordings(corpus: &str, recorded: &[u8]) -> Option<String> {
+    let Some(dir) = std::env::var_os("RT_CONFORMANCE_DIR") else {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(recorded).read_to_string(&mut text).expect("the recordings are gzip and UTF-8");
+        return Some(text);
     };
+    let path = Path::new(&dir).join(format!("{corpus}.jsonl"));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            println!("{corpus}: not replayed: {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+fn replay(corpus: &str, text: &str, run: Run) -> bool {
     let only = std::env::var("RT_CONFORMANCE_CASE").ok();
     let deviations = deviations();
     let (mut passed, mut failed, mut skipped, mut leaks) = (0, 0, 0, 0);
@@ -54,7 +77,7 @@ fn replay(corpus: &str, recorded: &[u8]) -> bool {
             skipped += 1;
             continue;
         }
-        let program::Replay { trace, end, has_leak } = program::run(ops);
+        let Replay { trace, end, has_leak } = run(&case);
         leaks += u32::from(has_leak);
         if trace == case["trace"] && end == case["final"] {
             passed += 1;
@@ -74,7 +97,7 @@ fn replay(corpus: &str, recorded: &[u8]) -> bool {
     }
     if leaks > 0 {
         println!(
-            "{corpus}: {leaks} of the programs left callbacks behind (two Deferreds chained to each other own each other)"
+            "{corpus}: {leaks} of the programs left something behind that owns itself (such as two Deferreds chained to each other)"
         );
     }
     println!("{corpus}: {passed} passed, {failed} failed, {skipped} skipped");

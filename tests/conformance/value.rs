@@ -5,7 +5,8 @@ use std::fmt;
 
 use rt::Failure;
 use rt::deferred::{
-    AlreadyCalled, Cancelled, FailureGroup, FirstError, NotAcquired, QueueOverflow, QueueUnderflow, TimedOut,
+    AlreadyCalled, AlreadyRunning, Cancelled, DelayedCallError, FailureGroup, FirstError, NotAcquired, NotRunning,
+    QueueOverflow, QueueUnderflow, SchedulerError, TimedOut,
 };
 use serde_json::{Value as Json, json};
 
@@ -93,8 +94,12 @@ pub(crate) fn show_failure(failure: &Failure) -> Json {
         plain("QueueUnderflow", "")
     } else if failure.check::<QueueOverflow<Value>>() {
         plain("QueueOverflow", "")
-    } else if failure.check::<NotAcquired>() {
+    } else if failure.check::<NotAcquired>() || failure.check::<AlreadyRunning>() || failure.check::<NotRunning>() {
         plain("AssertionError", "")
+    } else if let Some(error) = failure.downcast_ref::<DelayedCallError>() {
+        plain(&format!("{error:?}"), "")
+    } else if let Some(error) = failure.downcast_ref::<SchedulerError>() {
+        plain(&format!("{error:?}"), "")
     } else {
         plain("unknown", &failure.to_string())
     }

@@ -1,5 +1,7 @@
 //! A program of the corpus `deferred`: its handles, ops, behaviours and actions.
 
+mod coroutine;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -7,26 +9,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rt::deferred::{
-    Control, DeferredList, DeferredLock, DeferredQueue, DeferredSemaphore, ListResult, Outcome, State, ensure_deferred,
-    maybe_deferred, race, unhandled,
+    Clock, Control, DeferredList, DeferredLock, DeferredQueue, DeferredSemaphore, ListResult, Outcome, State,
+    ensure_deferred, maybe_deferred, race, unhandled,
 };
 use rt::{Deferred, Resolver};
 use serde_json::{Map, Value as Json, json};
 
-use crate::clock::Virtual;
-use crate::coroutine;
+use crate::Replay;
 use crate::value::{NULL, Result, Value, canonical, failure, kind, list, number, show, show_failure, text};
 
-/// What came of a program.
-pub(crate) struct Replay {
-    pub(crate) trace: Json,
-    pub(crate) end: Json,
-    /// Whether callbacks of it are left though all handles are gone.
-    pub(crate) has_leak: bool,
-}
-
-/// Runs the ops.
-pub(crate) fn run(ops: &[Json]) -> Replay {
+/// Runs the ops of a case.
+pub(crate) fn run(case: &Json) -> Replay {
+    let ops = list(&case["ops"]);
     let ((trace, end, left), lost) = unhandled::capture(|| {
         let program = Rc::new(Program::default());
         for op in ops {
@@ -55,7 +49,7 @@ pub(crate) struct Program {
     locks: RefCell<BTreeMap<u64, DeferredLock>>,
     semaphores: RefCell<BTreeMap<u64, DeferredSemaphore>>,
     queues: RefCell<BTreeMap<u64, DeferredQueue<Value>>>,
-    clock: Virtual,
+    clock: Clock,
     /// All that was captured, used or not, and what was consumed: nobody uses it again, but it is there until the end.
     captures: RefCell<Vec<Rc<Captured>>>,
     consumed: RefCell<Vec<Deferred<()>>>,
@@ -354,7 +348,9 @@ impl Program {
         self.captures.take().iter().for_each(|captured| drop(captured.0.take()));
         drop(self.consumed.take());
         drop(self.controls.take());
-        self.clock.clear();
+        for call in self.clock.delayed_calls() {
+            call.cancel().expect("it is waiting");
+        }
     }
 
     fn control(&self, index: u64) -> Control {

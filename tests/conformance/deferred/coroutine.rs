@@ -7,7 +7,7 @@ use rt::deferred::ensure_deferred;
 use rt::{Deferred, Failure};
 use serde_json::{Value as Json, json};
 
-use crate::program::Scope;
+use super::Scope;
 use crate::value::{NULL, Result, Value, failure, kind, list, number, show, show_failure, text};
 
 /// Starts the coroutine of a node with `label` and `steps`.
