@@ -20,6 +20,8 @@ mod stand_in {
             CALLS.with_borrow_mut(|calls| calls.push(call.into()));
         }
 
+        pub(crate) use rt::runtime::UnhandledFailure;
+
         pub(crate) struct Builder;
         pub(crate) struct Runtime;
 
@@ -44,6 +46,16 @@ mod stand_in {
                 self
             }
 
+            pub(crate) fn unhandled_failure(&mut self, policy: UnhandledFailure) -> &mut Self {
+                note(format!("unhandled_failure({policy:?})"));
+                self
+            }
+
+            pub(crate) fn __collect_failures(&mut self, yes: bool) -> &mut Self {
+                note(format!("collect_failures({yes})"));
+                self
+            }
+
             pub(crate) fn build(&mut self) -> std::io::Result<Runtime> {
                 note("build");
                 Ok(Runtime)
@@ -53,6 +65,11 @@ mod stand_in {
         impl Runtime {
             pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
                 note("block_on");
+                futures_executor::block_on(future)
+            }
+
+            pub(crate) fn __block_on_test<F: Future>(self, future: F) -> F::Output {
+                note("block_on_test");
                 futures_executor::block_on(future)
             }
         }
@@ -141,12 +158,26 @@ fn function_made_by_a_macro() {
 
 #[rt::test(crate = "crate::stand_in")]
 async fn is_a_test() {
-    assert_eq!(calls(), ["new_current_thread", "build", "block_on"]);
+    assert_eq!(calls(), ["new_current_thread", "collect_failures(true)", "build", "block_on_test"]);
 }
 
 #[rt::test(flavor = "multi_thread", worker_threads = 2, crate = "crate::stand_in")]
 async fn may_run_on_many_threads() {
-    assert_eq!(calls(), ["new_multi_thread", "worker_threads(2)", "build", "block_on"]);
+    assert_eq!(calls(), ["new_multi_thread", "worker_threads(2)", "collect_failures(true)", "build", "block_on_test"]);
+}
+
+#[rt::test(unhandled = "log", crate = "crate::stand_in")]
+async fn may_lose_failures() {
+    assert_eq!(calls(), ["new_current_thread", "unhandled_failure(Log)", "build", "block_on_test"]);
+}
+
+#[rt::main(flavor = "current_thread", unhandled = "shutdown_runtime", crate = "crate::stand_in")]
+async fn strict() {}
+
+#[test]
+fn main_with_a_policy() {
+    strict();
+    assert_eq!(calls(), ["new_current_thread", "unhandled_failure(ShutdownRuntime)", "build", "block_on"]);
 }
 
 #[rt::test(start_paused = true, crate = "crate::stand_in")]

@@ -564,7 +564,7 @@ impl Chain {
     fn report(&self) {
         self.clear(UNHANDLED);
         if let Slot::Err(failure) = self.slot.replace(Slot::Empty) {
-            unhandled::report(Unhandled { failure, created: self.created, fired: self.fired.get() });
+            unhandled::report(Unhandled::of_deferred(failure, self.created, self.fired.get()));
         }
     }
 

@@ -223,7 +223,7 @@ impl ReactorHandle {
             if let Some(function) = there.close()
                 && let Err(payload) = catch_unwind(AssertUnwindSafe(function))
             {
-                unhandled::report(Unhandled { failure: Failure::from_panic(payload), created: place, fired: place });
+                unhandled::report(Unhandled::of_call(Failure::from_panic(payload), place));
             }
         };
         match self.thread.post(Box::new(call)) {

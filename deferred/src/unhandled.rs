@@ -3,35 +3,98 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::Failure;
 
-/// A failure at the end of a chain that nobody can handle any more, because the last handle that could add a callback
-/// is gone.
+/// A failure that nobody can handle any more.
 ///
-/// It prints as a report of several lines.
+/// That of a Deferred is one as soon as the last handle is gone that could add a callback; that of a task, as soon as it
+/// has ended and its `JoinHandle` is gone. It prints as a report of several lines.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Unhandled {
     /// The failure itself.
     pub failure: Failure,
-    /// Where the Deferred was made.
-    pub created: &'static Location<'static>,
-    /// Where it was fired, or what fired it was dropped.
-    pub fired: &'static Location<'static>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What has failed, and where in the program it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A Deferred.
+    Deferred {
+        /// Where it was made.
+        created: &'static Location<'static>,
+        /// Where it was fired, or, if it was abandoned, made.
+        fired: &'static Location<'static>,
+    },
+    /// A task or a blocking call.
+    Task {
+        /// Where it was spawned.
+        spawned: &'static Location<'static>,
+    },
+    /// A function that another thread has sent.
+    Call {
+        /// Where it was sent.
+        sent: &'static Location<'static>,
+    },
+}
+
+impl Unhandled {
+    /// That of a task or a blocking call. For runtimes; see [`report`].
+    pub fn of_task(failure: Failure, spawned: &'static Location<'static>) -> Self {
+        Self { failure, origin: Origin::Task { spawned } }
+    }
+
+    pub(crate) fn of_deferred(
+        failure: Failure,
+        created: &'static Location<'static>,
+        fired: &'static Location<'static>,
+    ) -> Self {
+        Self { failure, origin: Origin::Deferred { created, fired } }
+    }
+
+    pub(crate) fn of_call(failure: Failure, sent: &'static Location<'static>) -> Self {
+        Self { failure, origin: Origin::Call { sent } }
+    }
 }
 
 impl fmt::Display for Unhandled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Unhandled error in Deferred: {:#}", self.failure)?;
-        writeln!(f, "  Deferred created at {}", self.created)?;
-        writeln!(f, "  Deferred fired at {}", self.fired)?;
+        match self.origin {
+            Origin::Deferred { created, fired } => {
+                writeln!(f, "Unhandled error in Deferred: {:#}", self.failure)?;
+                writeln!(f, "  Deferred created at {created}")?;
+                writeln!(f, "  Deferred fired at {fired}")?;
+            }
+            Origin::Task { spawned } => {
+                writeln!(f, "Unhandled error in task: {:#}", self.failure)?;
+                writeln!(f, "  task spawned at {spawned}")?;
+            }
+            Origin::Call { sent } => {
+                writeln!(f, "Unhandled error in call from a thread: {:#}", self.failure)?;
+                writeln!(f, "  call sent at {sent}")?;
+            }
+        }
         write!(f, "  {:?}", self.failure)
     }
 }
 
 type Hook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
+
+/// What a runtime has to say about failures that go unhandled on its threads.
+#[derive(Debug, Clone, Copy)]
+pub struct Observer {
+    /// Whether it is to be reported: not what is abandoned because the runtime shuts down.
+    pub is_reported: fn(&Unhandled) -> bool,
+    /// Told of what was reported, after that.
+    pub was_reported: fn(&Unhandled),
+}
+
+static OBSERVER: OnceLock<Observer> = OnceLock::new();
 
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
@@ -75,7 +138,7 @@ pub fn set_hook(hook: impl Fn(&Unhandled) + Send + Sync + 'static) {
 /// let ((), lost) = unhandled::capture(|| drop(Deferred::<()>::fail("nobody looks")));
 /// assert_eq!(lost.len(), 1);
 /// assert_eq!(lost[0].failure.to_string(), "nobody looks");
-/// assert_eq!(lost[0].created.file(), file!());
+/// assert!(lost[0].to_string().starts_with("Unhandled error in Deferred: nobody looks"));
 /// ```
 ///
 /// Counterpart: `flushLoggedErrors` of Twisted's trial.
@@ -101,7 +164,27 @@ pub fn capture<R>(f: impl FnOnce() -> R) -> (R, Vec<Unhandled>) {
     (result, lost)
 }
 
-pub(crate) fn report(unhandled: Unhandled) {
+/// Reports a failure: to the innermost [`capture`] of this thread, else to the [hook](set_hook), else, with the feature
+/// `tracing` and where a subscriber is set, as an event of the level `ERROR`, else on stderr. A runtime may do more about it, as its
+/// builder was told.
+///
+/// Deferreds and tasks come here by themselves.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+///
+/// use rt_deferred::{Failure, unhandled};
+///
+/// let ((), lost) = unhandled::capture(|| {
+///     unhandled::report(unhandled::Unhandled::of_task(Failure::new("no paper"), Location::caller()));
+/// });
+/// assert!(lost[0].to_string().contains("no paper"));
+/// ```
+///
+/// Counterpart: `twisted.python.log.err`.
+pub fn report(unhandled: Unhandled) {
     let mut left = Some(unhandled);
     // Without the thread-local (the thread ends) nobody collects any more.
     let _ = CAPTURED.try_with(|open| {
@@ -112,9 +195,37 @@ pub(crate) fn report(unhandled: Unhandled) {
         }
     });
     let Some(unhandled) = left else { return };
+    let observer = OBSERVER.get();
+    if observer.is_some_and(|observer| !(observer.is_reported)(&unhandled)) {
+        return;
+    }
     let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
     match hook {
         Some(hook) => hook(&unhandled),
-        None => eprintln!("{unhandled}"),
+        None => log(&unhandled),
     }
+    if let Some(observer) = observer {
+        (observer.was_reported)(&unhandled);
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn log(unhandled: &Unhandled) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(target: "rt::unhandled", failure = %unhandled.failure, "{unhandled}");
+    } else {
+        eprintln!("{unhandled}");
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+fn log(unhandled: &Unhandled) {
+    eprintln!("{unhandled}");
+}
+
+/// Has `observer` asked and told of each failure that no [`capture`] has taken. For runtimes: the first one of a process
+/// stays.
+pub fn set_observer(observer: Observer) {
+    // A second copy of a runtime in the same process goes without.
+    let _ = OBSERVER.set(observer);
 }

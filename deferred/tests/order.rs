@@ -1,4 +1,4 @@
-//! What the recordings cannot say because it is this library's own: reports, places, panics, abandoning.
+//! What the recordings cannot say because it is this library's own: panics, abandoning.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,39 +7,6 @@ use rt_deferred::{
     Abandoned, AlreadyCalled, Cancelled, Deferred, Failure, ReturnedItself, State, failure_result_of,
     success_result_of, unhandled,
 };
-
-#[test]
-fn unhandled_failure_is_reported_when_its_handle_goes() {
-    let (((), line), lost) = unhandled::capture(|| {
-        let (deferred, resolver) = Deferred::<u8>::new();
-        let line = line!() - 1;
-        resolver.errback("lost").unwrap();
-        drop(deferred);
-        ((), line)
-    });
-    assert_eq!(lost.len(), 1);
-    assert_eq!((lost[0].created.line(), lost[0].fired.line()), (line, line + 2));
-    assert_eq!(lost[0].created.file(), file!());
-}
-
-#[test]
-fn unhandled_failure_is_reported_when_it_comes_after_its_handle_went() {
-    let (deferred, resolver) = Deferred::<u8>::new();
-    drop(deferred);
-    let (_, lost) = unhandled::capture(|| resolver.errback("lost"));
-    assert_eq!(lost.len(), 1);
-    let ((), lost) = unhandled::capture(|| drop(resolver));
-    assert!(lost.is_empty(), "once is enough");
-}
-
-#[test]
-fn handled_failure_is_not_reported() {
-    let ((), lost) = unhandled::capture(|| {
-        drop(Deferred::<u8>::fail("seen").add_errback(|_| 0));
-        let _ = failure_result_of(Deferred::<u8>::fail("taken"));
-    });
-    assert!(lost.is_empty());
-}
 
 #[test]
 fn panic_in_a_callback_becomes_a_failure_and_the_chain_goes_on() {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rt_deferred::unhandled::{self, Unhandled};
+use rt_deferred::unhandled::{self, Origin, Unhandled};
 use rt_deferred::{Abandoned, Cancelled, Deferred, Failure, ensure_deferred};
 
 fn lost(f: impl FnOnce()) -> Vec<String> {
@@ -23,6 +23,8 @@ fn fired_after_it_was_dropped() {
             let (deferred, resolver) = Deferred::<()>::new();
             drop(deferred);
             resolver.errback("too late").unwrap();
+            // Once is enough.
+            drop(resolver);
         }),
         ["too late"]
     );
@@ -101,7 +103,9 @@ fn reported_where_it_was_made_and_fired() {
         resolver.errback("lost").unwrap();
         drop(deferred);
     });
-    let [Unhandled { created, fired, .. }] = &lost[..] else { panic!("one report, not {lost:?}") };
+    let [Unhandled { origin: Origin::Deferred { created, fired }, .. }] = lost[..] else {
+        panic!("one report of a Deferred, not {lost:?}")
+    };
     assert_eq!((created.file(), fired.file()), (file!(), file!()));
     assert_eq!(created.line() + 1, fired.line());
     let text = lost[0].to_string();

@@ -10,6 +10,8 @@ pub(crate) struct Arguments {
     pub(crate) flavor: Option<Flavor>,
     pub(crate) worker_threads: Option<u32>,
     pub(crate) start_paused: Option<bool>,
+    /// The variant of `rt::runtime::UnhandledFailure`; `None`: what the attribute makes of it.
+    pub(crate) unhandled: Option<&'static str>,
     /// The path to `rt`, if it is not `::rt`.
     pub(crate) crate_path: Option<TokenStream>,
 }
@@ -22,7 +24,7 @@ pub(crate) enum Flavor {
 }
 
 const OPTIONS: &str = "`flavor = \"multi_thread\"` or `\"current_thread\"`, `worker_threads = 2`, `start_paused = true` or `false`, \
-                       and `crate = \"path::to::rt\"`";
+                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`, and `crate = \"path::to::rt\"`";
 
 /// As many as `Builder::worker_threads` takes.
 const MOST_WORKERS: u32 = 1024;
@@ -64,6 +66,7 @@ impl Arguments {
                 "flavor" => parsed.flavor = Some(Flavor::parse(&argument)?),
                 "worker_threads" => parsed.worker_threads = Some(argument.count()?),
                 "start_paused" => parsed.start_paused = Some(argument.bool()?),
+                "unhandled" => parsed.unhandled = Some(argument.policy()?),
                 "crate" => parsed.crate_path = Some(argument.path()?),
                 unknown => {
                     return Err(
@@ -107,6 +110,17 @@ impl Argument {
             "true" => Ok(true),
             "false" => Ok(false),
             other => Err(self.refuse_value(format!("`{}` is `true` or `false`, not `{other}`", self.name))),
+        }
+    }
+
+    /// What to do about unhandled failures.
+    fn policy(&self) -> Result<&'static str, Refusal> {
+        const POLICIES: &str = "\"log\", \"shutdown_runtime\" or \"abort\"";
+        match self.string(&format!("one of {POLICIES}, in quotes"))?.as_str() {
+            "log" => Ok("Log"),
+            "shutdown_runtime" => Ok("ShutdownRuntime"),
+            "abort" => Ok("Abort"),
+            other => Err(self.refuse_value(format!("`unhandled` is {POLICIES}, not \"{other}\""))),
         }
     }
 

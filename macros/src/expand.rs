@@ -105,7 +105,19 @@ fn run_inner(role: Role, arguments: &Arguments, function: &Function) -> TokenStr
     if let Some(start_paused) = arguments.start_paused {
         run.extend(code(&format!(".start_paused({start_paused})")));
     }
-    run.extend(code(".build().expect(\"the runtime could not be built\").block_on"));
+    match arguments.unhandled {
+        Some(policy) => {
+            let mut path = arguments.crate_path.clone().unwrap_or_else(|| code("::rt"));
+            path.extend(code(&format!("::runtime::UnhandledFailure::{policy}")));
+            run.extend(code(".unhandled_failure"));
+            run.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, path))]);
+        }
+        // A test fails if something was lost.
+        None if role == Role::Test => run.extend(code(".__collect_failures(true)")),
+        None => {}
+    }
+    run.extend(code(".build().expect(\"the runtime could not be built\")."));
+    run.extend(code(if role == Role::Test { "__block_on_test" } else { "block_on" }));
     let mut call = TokenStream::from(TokenTree::from(function.name.clone()));
     call.extend(code("()"));
     run.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, call))]);

@@ -25,6 +25,7 @@ use proc_macro::TokenStream;
 /// | | `"current_thread"` | everything runs on the thread that calls the function |
 /// | `worker_threads` | a number from 1 to 1024 | on how many threads, if not on as many as there are processors (or as the environment variable `RT_WORKER_THREADS` says) |
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do |
+/// | `unhandled` | `"log"` (the default), `"shutdown_runtime"`, `"abort"` | what happens when nobody handles a failure: see `rt::runtime::UnhandledFailure` |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///
 /// A wrong argument is a compile error that lists what is allowed.
@@ -77,6 +78,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | | `"multi_thread"` | tasks run on several threads, the test's among them |
 /// | `worker_threads` | a number from 1 to 1024 | with `"multi_thread"`: on how many threads, if not on as many as there are processors |
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do, so a test of an hour takes no time |
+/// | `unhandled` | | a failure that nobody handles (of a Deferred, or of a task whose `JoinHandle` is gone) fails the test, unless this says otherwise |
+/// | | `"log"`, `"shutdown_runtime"`, `"abort"` | as for `#[rt::main]` |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///
 /// A wrong argument is a compile error that lists what is allowed.

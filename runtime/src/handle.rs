@@ -16,7 +16,7 @@ use crate::executor::worker::Worker;
 use crate::panics::quietly;
 use crate::reactor;
 use crate::reactor::clock::Clock;
-use crate::runtime::{Stall, Stalls};
+use crate::runtime::{Failures, Stall, Stalls};
 use crate::spawn::spawn_local_at;
 use crate::task::{Bell, HomeShared, Id, JoinFailure, JoinHandle, Meta, Unborn, spawn_remote};
 
@@ -25,6 +25,7 @@ pub(crate) struct Shared {
     tasks: Tasks,
     blocking: BlockingPool,
     stalls: Stalls,
+    failures: Failures,
     shut_down: AtomicBool,
 }
 
@@ -37,8 +38,12 @@ pub(crate) enum Tasks {
 }
 
 impl Shared {
-    pub(crate) fn new(tasks: Tasks, blocking: BlockingPool, stalls: Stalls) -> Self {
-        Self { tasks, blocking, stalls, shut_down: AtomicBool::new(false) }
+    pub(crate) fn new(tasks: Tasks, blocking: BlockingPool, stalls: Stalls, failures: Failures) -> Self {
+        Self { tasks, blocking, stalls, failures, shut_down: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     pub(crate) fn blocking(&self) -> &BlockingPool {
@@ -213,7 +218,7 @@ impl Handle {
             return Err(NoSuchWorker { worker, workers });
         }
         let spawned_at = Location::caller();
-        let (pinned, start) = Pinned::new(Id::next().as_u64());
+        let (pinned, start) = Pinned::new(Id::next().as_u64(), spawned_at);
         let begin = move || match catch_unwind(AssertUnwindSafe(f)) {
             Ok(future) => start.started(spawn_local_at(future, spawned_at)),
             Err(payload) => start.failed(JoinFailure::Panicked(payload)),
@@ -234,6 +239,7 @@ impl Handle {
     }
 
     /// Runs `f`, which may block, on a thread of this runtime's pool. See [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,

@@ -23,6 +23,7 @@ mod checks;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,12 +97,13 @@ impl BlockingPool {
     ///
     /// If the system refuses a thread while the pool has none, the call fails as if `f` had panicked with a sentence
     /// that says so.
+    #[track_caller]
     pub(crate) fn spawn<F, R>(&self, id: u64, f: F) -> Arc<dyn BlockingJoin<R>>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let call = Arc::new(Call::new(id, f, Arc::clone(&self.threads)));
+        let call = Arc::new(Call::new(id, Location::caller(), f, Arc::clone(&self.threads)));
         self.threads.submit(Arc::clone(&call) as Arc<dyn Run>);
         call
     }

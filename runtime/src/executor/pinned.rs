@@ -2,16 +2,18 @@
 
 use std::future::Future;
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::primitives::Mutex;
-use crate::task::{AbortHandle, BlockingCall, BlockingJoin, JoinFailure, JoinHandle};
+use crate::task::{AbortHandle, BlockingCall, BlockingJoin, JoinFailure, JoinHandle, drop_unseen};
 
 /// The spawner's end.
 pub(crate) struct Pinned<T> {
     id: u64,
+    spawned_at: &'static Location<'static>,
     state: Mutex<State<T>>,
 }
 
@@ -38,9 +40,9 @@ enum Task<T> {
 pub(crate) struct Start<T>(Arc<Pinned<T>>);
 
 impl<T> Pinned<T> {
-    pub(crate) fn new(id: u64) -> (Arc<Self>, Start<T>) {
+    pub(crate) fn new(id: u64, spawned_at: &'static Location<'static>) -> (Arc<Self>, Start<T>) {
         let state = State { task: Task::Awaited, switch: None, aborted: false, waker: None };
-        let pinned = Arc::new(Self { id, state: Mutex::new(state) });
+        let pinned = Arc::new(Self { id, spawned_at, state: Mutex::new(state) });
         (Arc::clone(&pinned), Start(pinned))
     }
 
@@ -53,12 +55,21 @@ impl<T> Pinned<T> {
             (state.waker.take(), state.aborted, old)
         };
         // Nothing is locked: all of these may run code that is not ours.
-        drop(old);
+        self.drop_unseen(old);
         if aborted && let Some(switch) = switch {
             switch.abort();
         }
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+}
+
+impl<T> Pinned<T> {
+    /// Drops what nobody will look at.
+    fn drop_unseen(&self, task: Task<T>) {
+        if let Task::Never(failure) = task {
+            drop_unseen::<()>(Err(failure), self.spawned_at);
         }
     }
 }
@@ -144,6 +155,6 @@ impl<T: Send> BlockingJoin<T> for Pinned<T> {
 
     fn detach(&self) {
         let old = mem::replace(&mut self.state.lock().task, Task::Gone);
-        drop(old);
+        self.drop_unseen(old);
     }
 }

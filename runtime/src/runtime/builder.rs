@@ -5,7 +5,9 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{Runtime, Stall, Stalls, stall};
+use super::{Failures, OBSERVER, Runtime, Stall, Stalls, UnhandledFailure, stall};
+use rt_deferred::unhandled::set_observer;
+
 use crate::deferred;
 use crate::executor::blocking::{BlockingPool, Config, Hold};
 use crate::executor::crew::{Crew, SeatBell, Threads};
@@ -48,6 +50,8 @@ pub struct Builder {
     start_paused: bool,
     stall_threshold: Option<Duration>,
     on_stall: Stalls,
+    unhandled_failure: UnhandledFailure,
+    collects_failures: bool,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
 }
@@ -89,6 +93,8 @@ impl Builder {
             start_paused: false,
             stall_threshold: cfg!(debug_assertions).then_some(Duration::from_millis(100)),
             on_stall: Arc::new(stall::print),
+            unhandled_failure: UnhandledFailure::Log,
+            collects_failures: false,
             on_thread_start: None,
             on_thread_stop: None,
         }
@@ -158,6 +164,39 @@ impl Builder {
         self
     }
 
+    /// What happens when a failure goes unhandled on a thread of the runtime, besides its being reported: that of a Deferred
+    /// whose last handle is dropped, or the panic or error of a task or blocking call whose
+    /// [`JoinHandle`](crate::JoinHandle) is. Nothing, unless told otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// use rt::runtime::{Builder, UnhandledFailure};
+    ///
+    /// let runtime = Builder::new_current_thread().unhandled_failure(UnhandledFailure::ShutdownRuntime).build().unwrap();
+    /// runtime.block_on(async {
+    ///     drop(rt::spawn(async { Err::<(), _>("nobody will look at this") }));
+    ///     std::future::pending::<()>().await
+    /// });
+    /// ```
+    ///
+    /// Counterpart: `tokio::runtime::Builder::unhandled_panic`.
+    pub fn unhandled_failure(&mut self, policy: UnhandledFailure) -> &mut Self {
+        self.unhandled_failure = policy;
+        self
+    }
+
+    /// What `#[rt::test]` asks for.
+    #[doc(hidden)]
+    pub fn __collect_failures(&mut self, yes: bool) -> &mut Self {
+        self.collects_failures = yes;
+        self
+    }
+
+    fn failures(&self) -> Failures {
+        Failures::new(self.unhandled_failure, self.collects_failures)
+    }
+
     /// Whether the clock stands at first and moves only when there is nothing else to do: for tests. See
     /// [`time::pause`](crate::time::pause).
     pub fn start_paused(&mut self, paused: bool) -> &mut Self {
@@ -187,6 +226,7 @@ impl Builder {
         let refuse = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
         self.validate().map_err(|complaint| refuse(complaint.to_owned()))?;
         deferred::introduce();
+        set_observer(OBSERVER);
         match self.flavor {
             Flavor::CurrentThread => Ok(self.build_over(Reactor::with_system_driver(self.start_paused)?)),
             Flavor::MultiThread(workers) => match workers.map_or_else(default_workers, Ok).map_err(refuse)? {
@@ -202,7 +242,7 @@ impl Builder {
         let shared = Arc::new_cyclic(|shared| {
             let blocking = self.blocking(shared, Arc::clone(reactor.handle()) as _);
             let tasks = Tasks::Here(Arc::clone(home.shared()), Arc::clone(reactor.handle()));
-            Shared::new(tasks, blocking, Arc::clone(&self.on_stall))
+            Shared::new(tasks, blocking, Arc::clone(&self.on_stall), self.failures())
         });
         Runtime::current_thread(Worker::new(home, reactor, shared, self.event_interval, self.stall_threshold))
     }
@@ -218,7 +258,7 @@ impl Builder {
         bells.iter().for_each(|bell| bell.set_crew(&crew));
         let shared = Arc::new_cyclic(|shared| {
             let blocking = self.blocking(shared, Arc::clone(&crew) as _);
-            Shared::new(Tasks::Among(Arc::clone(&crew)), blocking, Arc::clone(&self.on_stall))
+            Shared::new(Tasks::Among(Arc::clone(&crew)), blocking, Arc::clone(&self.on_stall), self.failures())
         });
         let intervals = Intervals {
             event: self.event_interval,

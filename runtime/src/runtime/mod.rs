@@ -6,6 +6,7 @@ mod builder;
 mod many_threads;
 mod one_thread;
 mod stall;
+mod unhandled;
 
 use std::fmt;
 use std::future::Future;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 pub use self::builder::Builder;
 pub use self::stall::Stall;
 pub(crate) use self::stall::Stalls;
+pub use self::unhandled::UnhandledFailure;
+pub(crate) use self::unhandled::{Failures, OBSERVER};
 pub use crate::handle::{EnterGuard, Handle, NoSuchWorker, TryCurrentError};
 
 use self::many_threads::ManyThreads;
@@ -101,16 +104,45 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If this thread drives a runtime already, and if `future` panics. The runtime can be used afterwards.
+    /// If this thread drives a runtime already, and if `future` panics. The runtime can be used afterwards. Also if a
+    /// failure was not handled and [`Builder::unhandled_failure`] says so.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!context::is_driving(), "{}", context::NESTED);
         let called_at = Location::caller();
+        let failures = self.handle.shared().failures();
+        if failures.may_shut_down() {
+            let mut future = pin!(future);
+            return self.drive(failures.watch(future.as_mut()), called_at);
+        }
+        self.drive(future, called_at)
+    }
+
+    fn drive<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
         let future = Within(pin!(Some(future)));
         match &self.flavor {
             Flavor::CurrentThread(one) => one.block_on(&self.handle, future, called_at),
             Flavor::MultiThread(many) => many.block_on(&self.handle, future, called_at),
         }
+    }
+
+    /// What `#[rt::test]` expands to: as [`block_on`](Self::block_on), then drops the runtime, and panics if a failure
+    /// was not handled.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn __block_on_test<F: Future>(self, future: F) -> F::Output {
+        let output = self.block_on(future);
+        let shared = Arc::clone(self.handle.shared());
+        // Tasks that are dropped may lose something, too.
+        drop(self);
+        let lost = shared.failures().take_collected();
+        assert!(
+            lost.is_empty(),
+            "{} of this test's failures were not handled (if that is meant: `#[rt::test(unhandled = \"log\")]`):\n{}",
+            lost.len(),
+            lost.join("\n"),
+        );
+        output
     }
 
     /// Spawns `future` onto the runtime. On the current-thread flavor it runs while some thread is in [`block_on`](Self::block_on).
@@ -124,6 +156,7 @@ impl Runtime {
     }
 
     /// Runs `f`, which may block, on a thread of the runtime's pool. See [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,

@@ -25,6 +25,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::home::HomeShared;
 use super::life::Life;
+use super::lost::{drop_unseen, may_be_error};
 use super::owner::OwnerHalf;
 use super::pool::{BlockKind, Pool};
 use super::scheduler::Scheduler;
@@ -138,12 +139,12 @@ pub(super) enum Birth {
 ///
 /// This half of the making is generic and has nothing in it that could hold on to the future's address, so that the compiler
 /// builds the future where it will stay. The rest is the same for all.
-pub(crate) struct Unborn<F: Future> {
+pub(crate) struct Unborn<F: Future + 'static> {
     cell: NonNull<Header>,
     future: PhantomData<F>,
 }
 
-impl<F: Future> Unborn<F> {
+impl<F: Future + 'static> Unborn<F> {
     const VTABLE: &'static Vtable = &Vtable {
         poll: poll::<F>,
         cancel: cancel::<F>,
@@ -202,7 +203,7 @@ impl<F: Future> Unborn<F> {
     }
 }
 
-impl<F: Future> Drop for Unborn<F> {
+impl<F: Future + 'static> Drop for Unborn<F> {
     fn drop(&mut self) {
         // SAFETY: nobody else knows the future and the block.
         unsafe {
@@ -435,7 +436,7 @@ unsafe fn content<T>(header: NonNull<Header>) -> NonNull<T> {
 /// # Safety
 ///
 /// - C1, C2: the caller drives the home; the future is there.
-unsafe fn poll<F: Future>(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
+unsafe fn poll<F: Future + 'static>(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
     // SAFETY: the stage is Future and the owner polls (C2); the future is dropped where it lies, so it is pinned.
     let future = || unsafe { Pin::new_unchecked(content::<F>(header).as_mut()) };
     let output = match catch_unwind(AssertUnwindSafe(|| future().poll(cx))) {
@@ -451,7 +452,7 @@ unsafe fn poll<F: Future>(header: NonNull<Header>, cx: &mut Context<'_>) -> bool
 /// # Safety
 ///
 /// - C1, C2: the caller drives the home; the future is there.
-unsafe fn cancel<F: Future>(header: NonNull<Header>) {
+unsafe fn cancel<F: Future + 'static>(header: NonNull<Header>) {
     // SAFETY: the caller's promise.
     unsafe { finish::<F>(header, Err(JoinFailure::Cancelled)) };
 }
@@ -462,7 +463,7 @@ unsafe fn cancel<F: Future>(header: NonNull<Header>) {
 ///
 /// - C1, C2: the caller drives the home; the future is there.
 #[inline(always)]
-unsafe fn finish<F: Future>(cell: NonNull<Header>, mut output: Result<F::Output, JoinFailure>) {
+unsafe fn finish<F: Future + 'static>(cell: NonNull<Header>, mut output: Result<F::Output, JoinFailure>) {
     // SAFETY: C1.
     let header = unsafe { cell.as_ref() };
     debug_assert_eq!(header.stage.get(), Stage::Future);
@@ -486,16 +487,16 @@ unsafe fn finish<F: Future>(cell: NonNull<Header>, mut output: Result<F::Output,
         // SAFETY: the content is empty and the owner's until `done` (C3).
         unsafe { content(cell).write(output) };
         header.stage.set(Stage::Output);
-    } else if mem::needs_drop::<F::Output>() || output.is_err() {
-        quietly(|| drop(output));
+    } else if mem::needs_drop::<F::Output>() || output.is_err() || may_be_error::<F::Output>() {
+        quietly(|| drop_unseen(output, header.spawned_at()));
     }
 }
 
 /// # Safety
 ///
 /// - C1, C3: the output is there, a `T`, and the caller's.
-unsafe fn drop_output<T>(header: NonNull<Header>) {
+unsafe fn drop_output<T: 'static>(header: NonNull<Header>) {
     // SAFETY: the caller's promise.
-    let output = unsafe { Header::take_output::<T>(header) };
-    quietly(|| drop(output));
+    let (output, spawned_at) = unsafe { (Header::take_output::<T>(header), header.as_ref().spawned_at()) };
+    quietly(|| output.map(|output| drop_unseen(output, spawned_at)));
 }

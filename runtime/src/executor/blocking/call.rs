@@ -7,7 +7,7 @@
 //! ```
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -15,7 +15,7 @@ use super::threads::Threads;
 use crate::panics::quietly;
 use crate::primitives::Mutex;
 use crate::primitives::atomic::{AtomicU64, Ordering::Relaxed};
-use crate::task::{BlockingCall, BlockingJoin, JoinFailure};
+use crate::task::{BlockingCall, BlockingJoin, JoinFailure, drop_unseen};
 
 /// The pool's side of a call.
 pub(super) trait Run: Send + Sync {
@@ -34,6 +34,7 @@ pub(super) trait Run: Send + Sync {
 
 pub(super) struct Call<F, R> {
     id: u64,
+    spawned_at: &'static Location<'static>,
     threads: Arc<Threads>,
     /// Written before the call is in the queue, under its lock; read only to leave the queue, under its lock.
     position: AtomicU64,
@@ -63,10 +64,10 @@ where
     R: Send + 'static,
 {
     /// From here to the end of [`finish`](Self::finish) the clock is held.
-    pub(super) fn new(id: u64, f: F, threads: Arc<Threads>) -> Self {
+    pub(super) fn new(id: u64, spawned_at: &'static Location<'static>, f: F, threads: Arc<Threads>) -> Self {
         threads.config.hold.hold();
         let state = State { stage: Stage::Waiting(f), detached: false, joiner: None };
-        Self { id, threads, position: AtomicU64::new(0), state: Mutex::new(state) }
+        Self { id, spawned_at, threads, position: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
     /// The closure, for whoever comes first: who gets it owes a [`finish`](Self::finish).
@@ -91,9 +92,14 @@ where
             (None, state.joiner.take())
         };
         drop(state);
-        quietly(|| drop(unwanted));
+        self.drop_unseen(unwanted);
         quietly(|| joiner.map(Waker::wake));
         self.threads.config.hold.release();
+    }
+
+    /// Drops a result that nobody has asked for.
+    fn drop_unseen(&self, result: Option<Result<R, JoinFailure>>) {
+        quietly(|| result.map(|result| drop_unseen(result, self.spawned_at)));
     }
 
     /// Drops a closure that was taken, unrun.
@@ -189,7 +195,7 @@ where
             let mut state = self.state.lock();
             state.detached = true;
             let result = match mem::replace(&mut state.stage, Stage::Joined) {
-                finished @ Stage::Finished(_) => Some(finished),
+                Stage::Finished(result) => Some(result),
                 other => {
                     state.stage = other;
                     None
@@ -197,6 +203,7 @@ where
             };
             (result, state.joiner.take())
         };
-        drop((result, joiner));
+        drop(joiner);
+        self.drop_unseen(result);
     }
 }

@@ -1,0 +1,2 @@
+#[rt::main(unhandled = "panic")]
+async fn main() {}
