@@ -51,6 +51,40 @@ impl<T: 'static> IntoFuture for Deferred<T> {
     }
 }
 
+impl<T: 'static> Deferred<T> {
+    /// [Cancels](Self::cancel) it, and waits for what becomes of that: `deferred.cancel_and_wait().await`.
+    ///
+    /// A coroutine may have cleaning up to do when it is cancelled, and may wait for Deferreds of its own meanwhile; this
+    /// is how to see the end of it. The result is [`Cancelled`], unless somebody has made something else of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it before the result is there cancels the Deferred once more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Cancelled, Deferred, Failure, ensure_deferred, success_result_of};
+    ///
+    /// let (line, _resolver) = Deferred::<String>::new();
+    /// let (closed, close) = Deferred::<()>::new();
+    /// let session = ensure_deferred(async {
+    ///     match line.await {
+    ///         Err(failure) if failure.check::<Cancelled>() => closed.await, // says goodbye first
+    ///         other => other.map(drop),
+    ///     }
+    /// });
+    /// let ended = ensure_deferred(async { session.cancel_and_wait().await.map(|()| "ended cleanly") });
+    /// close.callback(()).unwrap();
+    /// assert_eq!(success_result_of(ended), "ended cleanly");
+    /// ```
+    #[track_caller]
+    pub fn cancel_and_wait(self) -> DeferredFuture<T> {
+        self.cancel();
+        self.into_future()
+    }
+}
+
 /// It holds no `T` in place.
 impl<T> Unpin for DeferredFuture<T> {}
 

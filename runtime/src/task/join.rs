@@ -136,6 +136,25 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// [Aborts](Self::abort) the task, and waits until its future has been dropped: what its destructors do is done then.
+    ///
+    /// The result is a [`JoinError`] that [`is_cancelled`](JoinError::is_cancelled), unless the task had come to its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once it was called, the task is aborted, whether this is awaited or not.
+    ///
+    /// ```
+    /// # rt::block_on(async {
+    /// let task = rt::spawn(std::future::pending::<()>());
+    /// assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
+    /// # });
+    /// ```
+    pub fn cancel_and_wait(self) -> impl Future<Output = Result<T, JoinError>> {
+        self.abort();
+        self
+    }
+
     /// Whether the task has come to its end. After [`abort`](Self::abort) it may take until the next turn of its worker.
     pub fn is_finished(&self) -> bool {
         match &*self.target {
