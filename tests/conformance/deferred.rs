@@ -21,7 +21,7 @@ use crate::value::{NULL, Result, Value, canonical, failure, kind, list, number, 
 /// Runs the ops of a case.
 pub(crate) fn run(case: &Json) -> Replay {
     let ops = list(&case["ops"]);
-    let ((trace, end, left), lost) = unhandled::capture(|| {
+    let ((trace, end, left, enders), lost) = unhandled::capture(|| {
         let program = Rc::new(Program::default());
         for op in ops {
             program.op(op);
@@ -29,12 +29,17 @@ pub(crate) fn run(case: &Json) -> Replay {
         }
         let end = program.final_state();
         program.clear();
-        (program.trace.take(), end, Rc::downgrade(&program))
+        (program.trace.take(), end, Rc::downgrade(&program), program.enders.take())
     });
+    let has_leak = left.strong_count() > 0;
+    if has_leak {
+        // Two that are chained to each other own each other, until somebody ends one: after the recording, and silently.
+        unhandled::capture(|| enders.iter().for_each(Control::cancel));
+    }
     let mut lost: Vec<Json> = lost.iter().map(|unhandled| show_failure(&unhandled.failure)).collect();
     lost.sort_by_key(canonical);
     let lost = lost.into_iter().map(|failure| json!([ops.len(), "unhandled", failure]));
-    Replay { trace: trace.into_iter().chain(lost).collect(), end, has_leak: left.strong_count() > 0 }
+    Replay { trace: trace.into_iter().chain(lost).collect(), end, has_leak }
 }
 
 #[derive(Default)]
@@ -44,6 +49,10 @@ pub(crate) struct Program {
     trace: RefCell<Vec<Json>>,
     deferreds: RefCell<BTreeMap<u64, Deferred<Value>>>,
     controls: RefCell<BTreeMap<u64, Control>>,
+    /// Controls through which nothing is paused, so that they keep nothing alive.
+    enders: RefCell<Vec<Control>>,
+    /// Nothing that still runs is part of the program.
+    is_over: Cell<bool>,
     resolvers: RefCell<BTreeMap<u64, Resolver<Value>>>,
     pauses: RefCell<BTreeMap<u64, u64>>,
     locks: RefCell<BTreeMap<u64, DeferredLock>>,
@@ -144,6 +153,7 @@ impl Program {
         };
         if let Some(deferred) = made {
             self.controls.borrow_mut().insert(own(), deferred.control());
+            self.enders.borrow_mut().push(deferred.control());
             self.deferreds.borrow_mut().insert(own(), deferred);
         }
     }
@@ -248,6 +258,9 @@ impl Program {
         } else {
             let scope = Scope { program: self.clone(), captured: Rc::default() };
             Deferred::with_canceller(move |resolver: &Resolver<Value>| {
+                if scope.program.is_over.get() {
+                    return;
+                }
                 scope.program.event(json!(["canceller", index]));
                 for action in list(&canceller["acts"]) {
                     scope.act(action).expect("the action of a canceller is never strict");
@@ -348,6 +361,7 @@ impl Program {
         self.captures.take().iter().for_each(|captured| drop(captured.0.take()));
         drop(self.consumed.take());
         drop(self.controls.take());
+        self.is_over.set(true);
         for call in self.clock.delayed_calls() {
             call.cancel().expect("it is waiting");
         }
@@ -387,6 +401,9 @@ impl Scope {
     fn behaviour(&self, behaviour: &Json) -> impl FnOnce(Result) -> Outcome<Value> + 'static {
         let (scope, behaviour) = (self.clone(), behaviour.clone());
         move |input| {
+            if scope.program.is_over.get() {
+                return Outcome::Value(NULL);
+            }
             scope.program.event(json!(["cb", behaviour["label"], show(&input)]));
             for action in list(&behaviour["acts"]) {
                 if let Err(failure) = scope.act(action) {
