@@ -76,7 +76,7 @@ pub static AWAIT_PENDING: Scenario = Scenario {
 /// A coroutine that makes three fired Deferreds and awaits them, beside a local task that does so.
 pub static COROUTINE: Scenario = Scenario {
     name: "deferred-coroutine",
-    title: "start a coroutine that awaits 3 fired Deferreds",
+    title: "coroutine that awaits 3 fired Deferreds",
     batches: 300,
     targets: &[Target::Share(SPAWN_LOCAL, 0.5)],
     ..FIRE
@@ -89,7 +89,7 @@ pub static COROUTINE_PREPARED: Scenario =
 /// A hundred fired Deferreds are made and gathered.
 pub static GATHER: Scenario = Scenario {
     name: "deferred-gather",
-    title: "make and gather 100 fired Deferreds, per Deferred",
+    title: "gather 100 fired Deferreds, per Deferred",
     batches: 2_000,
     targets: &[Target::Share(JOIN_ALL, 2.)],
     ..FIRE
