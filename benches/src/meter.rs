@@ -70,6 +70,29 @@ pub async fn measure(batches: u64, ops: u64, mut batch: impl AsyncFnMut()) -> Sa
     meter.stop(batches * ops)
 }
 
+/// As [`measure`]; what `prepare` makes for each batch is not measured.
+///
+/// The clock is read around each batch, so one should take some microseconds.
+pub async fn measure_prepared<T>(
+    batches: u64,
+    ops: u64,
+    prepare: impl Fn() -> T,
+    mut batch: impl AsyncFnMut(T),
+) -> Sample {
+    for _ in 0..=batches / 10 {
+        batch(prepare()).await;
+    }
+    let mut sum = Sample { ops: 0, cpu: Duration::ZERO, wall: Duration::ZERO, figure: None };
+    for _ in 0..batches {
+        let prepared = prepare();
+        let meter = Meter::start();
+        batch(prepared).await;
+        let sample = meter.stop(ops);
+        sum = Sample { ops: sum.ops + ops, cpu: sum.cpu + sample.cpu, wall: sum.wall + sample.wall, figure: None };
+    }
+    sum
+}
+
 /// That percentile of `times`, in microseconds: so many percent of them are at most as long.
 pub fn percentile(times: &mut [Duration], percent: f64) -> f64 {
     times.sort_unstable();

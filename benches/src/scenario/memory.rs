@@ -107,7 +107,7 @@ pub(super) fn idle_process<S: Timers>() {
     });
 }
 
-fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells a process its memory");
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line for resident memory");
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number of KiB");

@@ -1,5 +1,6 @@
 //! What is measured: the scenarios, by theme, and which subject takes part in which.
 
+pub mod deferred;
 pub mod memory;
 pub mod multi;
 pub mod spawn;
@@ -72,7 +73,7 @@ pub enum Unit {
     Latency,
     /// Microseconds between a deadline and the wake-up.
     Lateness,
-    /// Resident bytes per task.
+    /// Resident bytes of each of many.
     Bytes,
     /// Context switches of the process in one second.
     Switches,
@@ -86,7 +87,7 @@ impl Unit {
             Self::WallPerOp => "wall ns per op (CPU of all threads)",
             Self::Latency => "µs",
             Self::Lateness => "µs late",
-            Self::Bytes => "bytes per task",
+            Self::Bytes => "resident bytes each",
             Self::Switches => "switches per second",
         }
     }
@@ -176,9 +177,11 @@ pub fn roster() -> Vec<Case> {
         });
     }
     cases.extend(multi::cases());
+    cases.extend(deferred::cases());
     let columns = [FLOOR, OURS_MULTI, OURS];
     cases.sort_by_key(|case| columns.iter().position(|&name| name == case.subject).unwrap_or(columns.len()));
-    let scenarios: Vec<_> = [spawn::ALL, wake::ALL, time::ALL, tcp::ALL, memory::ALL, multi::ALL].concat();
+    let scenarios: Vec<_> =
+        [spawn::ALL, wake::ALL, time::ALL, tcp::ALL, memory::ALL, multi::ALL, deferred::ALL].concat();
     cases.sort_by_key(|case| scenarios.iter().position(|scenario| scenario.name == case.scenario.name));
     cases
 }
