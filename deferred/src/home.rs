@@ -59,7 +59,18 @@ pub fn set_finder(find: Finder) {
 
 /// Makes `home` the home of this thread until the guard is dropped, which puts the former one back.
 pub fn install(home: Rc<dyn Home>) -> Installed {
-    Installed { former: HOME.replace(Some(home)), _local: std::marker::PhantomData }
+    let installed = Installed { former: HOME.replace(Some(home)), _local: std::marker::PhantomData };
+    started();
+    installed
+}
+
+/// Tells that this thread has a home now, so that what waits for one is scheduled there: see
+/// [`eventually`](crate::eventually) and [`call_when_running`](crate::call_when_running).
+///
+/// A runtime calls it each time it begins to drive the thread, when [`current`] finds it already; [`install`] calls it
+/// itself. It costs one look at a thread-local if nothing waits.
+pub fn started() {
+    crate::eventual::home_started();
 }
 
 /// The home of this thread.
