@@ -136,8 +136,8 @@ pub fn run_eventual_queue() -> usize {
 #[track_caller]
 pub fn call_when_running(call: impl FnOnce() + 'static) {
     let call = Call { job: Box::new(call), place: Location::caller() };
-    if enqueue(call, |queue| &queue.kept) && home::current().is_some() {
-        home_started();
+    if enqueue(call, |queue| &queue.kept) {
+        arrange_all();
     }
 }
 
@@ -245,17 +245,21 @@ fn arrange_turn() {
     }
 }
 
-/// A home is there, and possibly another one than that which was asked.
+/// If there is a home: gives the queue what was kept for one, and asks that home for a turn, as another one may have been
+/// asked before.
 fn arrange_all() {
-    let is_ours = QUEUE.try_with(|queue| {
+    if home::current().is_none() {
+        return;
+    }
+    let is_idle = QUEUE.try_with(|queue| {
         let mut kept = queue.kept.take();
-        queue.calls.borrow_mut().append(&mut kept);
-        !queue.calls.borrow().is_empty() && !queue.is_turning.get()
+        let mut calls = queue.calls.borrow_mut();
+        calls.append(&mut kept);
+        IS_USED.set(!calls.is_empty() || queue.is_turning.get());
+        !calls.is_empty() && !queue.is_turning.get()
     });
-    match is_ours {
-        Ok(true) => ask_for_turn(),
-        Ok(false) => IS_USED.set(QUEUE.with(|queue| queue.is_turning.get())),
-        Err(_) => {}
+    if is_idle == Ok(true) {
+        ask_for_turn();
     }
 }
 
