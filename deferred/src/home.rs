@@ -10,7 +10,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
-use crate::{ReactorTime, thread};
+use crate::{ReactorTime, eventual, thread};
 
 /// What can be run once, on the home's thread.
 pub type Job = Box<dyn FnOnce()>;
@@ -66,7 +66,9 @@ pub fn set_finder(find: Finder) {
 
 /// Makes `home` the home of this thread until the guard is dropped, which puts the former one back.
 pub fn install(home: Rc<dyn Home>) -> Installed {
-    Installed { former: HOME.replace(Some(home)), _local: std::marker::PhantomData }
+    let installed = Installed { former: HOME.replace(Some(home)), _local: std::marker::PhantomData };
+    started();
+    installed
 }
 
 /// The home of this thread.
@@ -75,12 +77,15 @@ pub fn current() -> Option<Rc<dyn Home>> {
     installed.or_else(|| FINDER.get().and_then(|find| find()))
 }
 
-/// What a runtime calls on a thread that it begins to drive, when [`current`] finds it.
+/// What a runtime calls whenever it begins to drive a thread, once [`current`] finds it; [`install`] calls it itself.
 ///
-/// Handles that were sent to other threads before lead here from now on.
+/// Handles that were sent to other threads lead here from now on, and what waits for a runtime
+/// ([`eventually`](crate::eventually), [`call_when_running`](crate::call_when_running)) is scheduled. It costs two looks
+/// at thread-locals if there is nothing to do.
 #[inline]
 pub fn started() {
     thread::started();
+    eventual::home_started();
 }
 
 /// Keeps a home installed. See [`install`].

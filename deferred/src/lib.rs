@@ -28,6 +28,11 @@ pub mod unhandled;
 mod errors;
 mod combine;
 mod sync;
+mod observers;
+mod debounce;
+#[cfg(feature = "lru")]
+mod cache;
+mod eventual;
 mod testing;
 mod future;
 mod coroutine;
@@ -44,16 +49,21 @@ mod threads;
 mod chain;
 mod inline;
 
+#[cfg(feature = "lru")]
+pub use cache::DeferredCache;
 pub use clock::{Clock, DelayedCall, DelayedCallError};
 pub use combine::{DeferredList, ListResult, execute, gather_results, maybe_deferred, race};
 pub use cooperator::{CooperativeTask, Cooperator, SchedulerError, coiterate, cooperate};
 pub use coroutine::{IntoDeferred, ensure_deferred};
+pub use debounce::Debounce;
 pub use deferred::{Control, Deferred, Resolver, State};
 pub use errors::{Abandoned, AlreadyCalled, Cancelled, FailureGroup, FirstError, ReturnedItself, TimedOut};
+pub use eventual::{call_when_running, eventually, fire_eventually, flush_eventual_queue, run_eventual_queue};
 pub use failure::Failure;
 pub use future::DeferredFuture;
 pub use later::defer_later;
 pub use looping_call::{AlreadyRunning, LoopingCall, NotRunning};
+pub use observers::OneShotObservers;
 pub use outcome::{IntoOutcome, Outcome, kind};
 pub use reactor_time::{Reactor, ReactorTime};
 pub use sync::{DeferredLock, DeferredQueue, DeferredSemaphore, NotAcquired, QueueOverflow, QueueUnderflow};

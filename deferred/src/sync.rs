@@ -16,20 +16,31 @@ use std::rc::{Rc, Weak};
 use crate::{Deferred, Resolver};
 
 /// Who waits, in order.
-struct Waiting<T>(RefCell<VecDeque<Resolver<T>>>);
+pub(crate) struct Waiting<T>(RefCell<VecDeque<Resolver<T>>>);
 
 impl<T: 'static> Waiting<T> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(RefCell::new(VecDeque::new()))
     }
 
     /// A wait at the end of the line of `owner`, which leaves the line when it is cancelled.
     #[track_caller]
     fn join<O: 'static>(owner: &Rc<O>, line: fn(&O) -> &Waiting<T>) -> Deferred<T> {
+        Self::join_until(owner, line, |_| ())
+    }
+
+    /// As [`join`](Self::join); tells the owner when the wait has left.
+    #[track_caller]
+    pub(crate) fn join_until<O: 'static>(
+        owner: &Rc<O>,
+        line: fn(&O) -> &Waiting<T>,
+        on_leave: fn(&Rc<O>),
+    ) -> Deferred<T> {
         let weak: Weak<O> = Rc::downgrade(owner);
         let (deferred, resolver) = Deferred::with_canceller(move |resolver| {
             if let Some(owner) = weak.upgrade() {
                 line(&owner).leave(resolver);
+                on_leave(&owner);
             }
         });
         line(owner).0.borrow_mut().push_back(resolver);
@@ -46,15 +57,15 @@ impl<T: 'static> Waiting<T> {
         drop(left);
     }
 
-    fn next(&self) -> Option<Resolver<T>> {
+    pub(crate) fn next(&self) -> Option<Resolver<T>> {
         self.0.borrow_mut().pop_front()
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.borrow().len()
     }
 
-    fn detach(&self) {
+    pub(crate) fn detach(&self) {
         let line = self.0.take();
         line.into_iter().for_each(Resolver::detach);
     }

@@ -36,7 +36,7 @@ pub enum Origin {
         /// Where it was spawned.
         spawned: &'static Location<'static>,
     },
-    /// A function that another thread has sent.
+    /// A function that was sent to be called later: by another thread, or with [`eventually`](crate::eventually).
     Call {
         /// Where it was sent.
         sent: &'static Location<'static>,
@@ -75,7 +75,7 @@ impl fmt::Display for Unhandled {
                 writeln!(f, "  task spawned at {spawned}")?;
             }
             Origin::Call { sent } => {
-                writeln!(f, "Unhandled error in call from a thread: {:#}", self.failure)?;
+                writeln!(f, "Unhandled error in call: {:#}", self.failure)?;
                 writeln!(f, "  call sent at {sent}")?;
             }
         }
