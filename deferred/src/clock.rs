@@ -174,6 +174,36 @@ impl ReactorTime for Clock {
             let _ = call.cancel();
         })
     }
+
+    fn weak(&self) -> Rc<dyn ReactorTime> {
+        Rc::new(WeakClock(Rc::downgrade(&self.calls)))
+    }
+}
+
+/// What does not keep the clock. Without it nothing is called any more.
+struct WeakClock(Weak<Calls>);
+
+impl WeakClock {
+    fn clock(&self) -> Option<Clock> {
+        self.0.upgrade().map(|calls| Clock { calls })
+    }
+}
+
+impl ReactorTime for WeakClock {
+    fn now(&self) -> Duration {
+        self.clock().map_or(Duration::ZERO, |clock| clock.now())
+    }
+
+    fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+        match self.clock() {
+            Some(clock) => ReactorTime::call_later(&clock, delay, call),
+            None => Box::new(|| ()),
+        }
+    }
+
+    fn weak(&self) -> Rc<dyn ReactorTime> {
+        Rc::new(Self(self.0.clone()))
+    }
 }
 
 impl fmt::Debug for Clock {

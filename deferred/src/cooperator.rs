@@ -39,7 +39,7 @@ type Terminator = Box<dyn FnMut() -> bool>;
 /// use rt_deferred::{Clock, Cooperator};
 ///
 /// let (clock, words) = (Clock::new(), Rc::new(RefCell::new(Vec::new())));
-/// let cooperator = Cooperator::new().clock(clock.clone());
+/// let cooperator = Cooperator::new().clock(&clock);
 /// for name in ["a", "b"] {
 ///     let words = words.clone();
 ///     cooperator.cooperate((1..=2).map(move |n| words.borrow_mut().push(format!("{name}{n}"))));
@@ -128,8 +128,8 @@ impl Cooperator {
 
     /// Has its next ticks come from this clock.
     #[must_use = "it is the cooperator, to be given work"]
-    pub fn clock(self, clock: impl ReactorTime + 'static) -> Self {
-        let former = self.scheduler.clock.replace(Rc::new(clock));
+    pub fn clock(self, clock: &dyn ReactorTime) -> Self {
+        let former = self.scheduler.clock.replace(clock.weak());
         drop(former);
         self
     }

@@ -31,7 +31,7 @@ use crate::{Cancelled, Deferred, Failure, IntoOutcome, ReactorTime, maybe_deferr
 /// use rt_deferred::{Clock, Debounce, success_result_of};
 ///
 /// let clock = Clock::new();
-/// let search = Debounce::new(clock.clone(), Duration::from_millis(300), |text: &str| format!("results for {text}"));
+/// let search = Debounce::new(&clock, Duration::from_millis(300), |text: &str| format!("results for {text}"));
 /// let (first, last) = (search.call("d"), search.call("deferred"));
 /// clock.advance(Duration::from_millis(300));
 /// assert_eq!(success_result_of(first), "results for deferred");
@@ -44,7 +44,7 @@ pub struct Debounce<A, T> {
 }
 
 struct Shared<A, T> {
-    clock: Box<dyn ReactorTime>,
+    clock: Rc<dyn ReactorTime>,
     delay: Duration,
     max_wait: Cell<Option<Duration>>,
     function: Box<dyn Fn(A) -> Deferred<T>>,
@@ -68,13 +68,13 @@ impl<A: 'static, T: Clone + 'static> Debounce<A, T> {
     /// Puts calls of `function` off by `delay` on `clock`.
     ///
     /// `function` may return what callbacks may; see [`IntoOutcome`].
-    pub fn new<K, R>(clock: impl ReactorTime + 'static, delay: Duration, function: impl Fn(A) -> R + 'static) -> Self
+    pub fn new<K, R>(clock: &dyn ReactorTime, delay: Duration, function: impl Fn(A) -> R + 'static) -> Self
     where
         R: IntoOutcome<T, K>,
     {
         let function = Box::new(move |argument| maybe_deferred(|| function(argument)));
         let (max_wait, burst, bursts) = (Cell::new(None), Cell::new(None), Cell::new(0));
-        let shared = Shared { clock: Box::new(clock), delay, max_wait, function, burst, bursts };
+        let shared = Shared { clock: clock.weak(), delay, max_wait, function, burst, bursts };
         Self { shared: Rc::new(shared) }
     }
 

@@ -29,7 +29,7 @@ use crate::{Deferred, Failure, IntoOutcome, Outcome, Reactor, ReactorTime, Resol
 ///
 /// let (clock, beats) = (Clock::new(), Rc::new(Cell::new(0)));
 /// let count = beats.clone();
-/// let heart = LoopingCall::new(move || count.set(count.get() + 1)).clock(clock.clone());
+/// let heart = LoopingCall::new(move || count.set(count.get() + 1)).clock(&clock);
 /// let done = heart.start(Duration::from_secs(1), true)?;
 /// clock.pump([Duration::from_secs(1); 3]);
 /// assert_eq!(beats.get(), 4);
@@ -104,7 +104,7 @@ impl LoopingCall {
     ///
     /// let (clock, frames) = (Clock::new(), Rc::new(Cell::new(0)));
     /// let shown = frames.clone();
-    /// let animation = LoopingCall::with_count(move |count| shown.set(shown.get() + count)).clock(clock.clone());
+    /// let animation = LoopingCall::with_count(move |count| shown.set(shown.get() + count)).clock(&clock);
     /// drop(animation.start(Duration::from_millis(40), false)?);
     /// clock.advance(Duration::from_millis(100)); // a slow machine
     /// assert_eq!(frames.get(), 2);
@@ -140,8 +140,8 @@ impl LoopingCall {
     ///
     /// Counterpart: `LoopingCall.clock`.
     #[must_use = "it is the loop, to be started"]
-    pub fn clock(self, clock: impl ReactorTime + 'static) -> Self {
-        let former = self.looping.clock.replace(Rc::new(clock));
+    pub fn clock(self, clock: &dyn ReactorTime) -> Self {
+        let former = self.looping.clock.replace(clock.weak());
         drop(former);
         self
     }

@@ -23,6 +23,10 @@ pub trait ReactorTime {
     /// Calls `call` once after `delay`, never before this has returned. Returns a function that takes it back; it does
     /// nothing after the call.
     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()>;
+
+    /// A handle for who goes on using it. It does not keep alive what is to be called: a call that owns such a handle
+    /// would own itself.
+    fn weak(&self) -> Rc<dyn ReactorTime>;
 }
 
 /// The timers of the runtime that drives this thread, whichever that is when it is asked.
@@ -55,6 +59,10 @@ impl ReactorTime for Reactor {
     #[track_caller]
     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
         self.with(|time| time.call_later(delay, call))
+    }
+
+    fn weak(&self) -> Rc<dyn ReactorTime> {
+        Rc::new(Self)
     }
 }
 

@@ -6,17 +6,17 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use rt_deferred::{
-    Abandoned, Cancelled, Debounce, Deferred, Resolver, State, assert_no_result, failure_result_of, success_result_of,
-    unhandled,
+    Abandoned, Cancelled, Clock, Debounce, Deferred, Resolver, State, assert_no_result, failure_result_of,
+    success_result_of, unhandled,
 };
 
-use support::{Clock, MS, Trace};
+use support::{MS, Trace};
 
 /// A debounced function that notes its argument and returns it tenfold.
 fn noting(clock: &Clock) -> (Debounce<u32, u32>, Trace) {
     let trace = Trace::default();
     let words = trace.clone();
-    let debounce = Debounce::new(clock.clone(), 100 * MS, move |n: u32| {
+    let debounce = Debounce::new(clock, 100 * MS, move |n: u32| {
         words.push(format!("called with {n}"));
         n * 10
     });
@@ -25,7 +25,7 @@ fn noting(clock: &Clock) -> (Debounce<u32, u32>, Trace) {
 
 #[test]
 fn burst_is_one_call_with_the_last_argument() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     let first = debounce.call(1);
     clock.advance(99 * MS);
@@ -37,12 +37,12 @@ fn burst_is_one_call_with_the_last_argument() {
     assert_eq!(trace.take(), ["called with 2"]);
     assert!(!debounce.is_pending());
     assert_eq!((success_result_of(first), success_result_of(second)), (20, 20));
-    assert_eq!(clock.pending(), 0);
+    assert_eq!(clock.delayed_calls().len(), 0);
 }
 
 #[test]
 fn second_burst_is_a_second_call() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     let first = debounce.call(1);
     clock.advance(100 * MS);
@@ -54,7 +54,7 @@ fn second_burst_is_a_second_call() {
 
 #[test]
 fn burst_without_end() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     let debounce = debounce.max_wait(250 * MS);
     for n in 0..6 {
@@ -69,20 +69,20 @@ fn burst_without_end() {
 
 #[test]
 fn flushed() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     assert!(!debounce.flush());
     let call = debounce.call(1);
     assert!(debounce.flush());
     assert_eq!(success_result_of(call), 10);
-    assert_eq!(clock.pending(), 0);
+    assert_eq!(clock.delayed_calls().len(), 0);
     clock.advance(200 * MS);
     assert_eq!(trace.take(), ["called with 1"]);
 }
 
 #[test]
 fn cancelled_as_a_whole() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     assert!(!debounce.cancel());
     let calls = [debounce.call(1), debounce.call(2)];
@@ -90,14 +90,14 @@ fn cancelled_as_a_whole() {
     for call in calls {
         assert!(failure_result_of(call).check::<Cancelled>());
     }
-    assert_eq!(clock.pending(), 0);
+    assert_eq!(clock.delayed_calls().len(), 0);
     clock.advance(200 * MS);
     assert_eq!(trace.take(), [""; 0]);
 }
 
 #[test]
 fn cancelled_by_one_caller() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, _trace) = noting(&clock);
     let (stays, leaves) = (debounce.call(1), debounce.call(2));
     leaves.cancel();
@@ -108,7 +108,7 @@ fn cancelled_by_one_caller() {
 
 #[test]
 fn cancelled_by_all_callers_before_the_call() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     let calls = [debounce.call(1), debounce.call(2)];
     for call in calls {
@@ -116,16 +116,18 @@ fn cancelled_by_all_callers_before_the_call() {
         assert!(failure_result_of(call).check::<Cancelled>());
     }
     assert!(!debounce.is_pending());
-    assert_eq!(clock.pending(), 0);
+    assert_eq!(clock.delayed_calls().len(), 0);
     clock.advance(200 * MS);
     assert_eq!(trace.take(), [""; 0]);
 }
 
+type Resolvers = Rc<RefCell<Vec<Resolver<u32>>>>;
+
 /// A debounced function whose Deferreds the test fires.
-fn pending(clock: &Clock) -> (Debounce<(), u32>, Rc<RefCell<Vec<Resolver<u32>>>>) {
+fn pending(clock: &Clock) -> (Debounce<(), u32>, Resolvers) {
     let resolvers = Rc::new(RefCell::new(Vec::new()));
     let made = resolvers.clone();
-    let debounce = Debounce::new(clock.clone(), 100 * MS, move |()| {
+    let debounce = Debounce::new(clock, 100 * MS, move |()| {
         let (deferred, resolver) = Deferred::new();
         made.borrow_mut().push(resolver);
         deferred
@@ -135,7 +137,7 @@ fn pending(clock: &Clock) -> (Debounce<(), u32>, Rc<RefCell<Vec<Resolver<u32>>>>
 
 #[test]
 fn cancelled_by_all_callers_during_the_call() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, resolvers) = pending(&clock);
     let ((), lost) = unhandled::capture(|| {
         let calls = [debounce.call(()), debounce.call(())];
@@ -154,7 +156,7 @@ fn cancelled_by_all_callers_during_the_call() {
 
 #[test]
 fn call_while_the_former_one_is_under_way() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, resolvers) = pending(&clock);
     let first = debounce.call(());
     clock.advance(100 * MS);
@@ -169,7 +171,7 @@ fn call_while_the_former_one_is_under_way() {
 
 #[test]
 fn cancelling_a_call_under_way_leaves_the_next_burst() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, resolvers) = pending(&clock);
     let first = debounce.call(());
     clock.advance(100 * MS);
@@ -183,8 +185,8 @@ fn cancelling_a_call_under_way_leaves_the_next_burst() {
 
 #[test]
 fn function_that_panics() {
-    let clock = Clock::default();
-    let debounce = Debounce::new(clock.clone(), 100 * MS, |()| -> u8 { panic!("as it should") });
+    let clock = Clock::new();
+    let debounce = Debounce::new(&clock, 100 * MS, |()| -> u8 { panic!("as it should") });
     let calls = [debounce.call(()), debounce.call(())];
     clock.advance(100 * MS);
     for call in calls {
@@ -194,18 +196,18 @@ fn function_that_panics() {
 
 #[test]
 fn function_that_calls_again() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let own: Rc<RefCell<Option<Debounce<u32, u32>>>> = Rc::default();
     let (held, count) = (own.clone(), Rc::new(Cell::new(0)));
     let counted = count.clone();
-    let debounce = Debounce::new(clock.clone(), 100 * MS, move |n: u32| {
+    let debounce = Debounce::new(&clock, 100 * MS, move |n: u32| {
         counted.set(counted.get() + 1);
         let own = held.borrow().clone();
         own.filter(|_| n < 3).map_or(Deferred::succeed(n), |own| own.call(n + 1))
     });
     own.replace(Some(debounce.clone()));
     let call = debounce.call(1);
-    clock.advance(200 * MS);
+    clock.pump([100 * MS; 2]);
     assert_no_result(&call);
     clock.advance(100 * MS);
     assert_eq!((success_result_of(call), count.get()), (3, 3));
@@ -214,19 +216,19 @@ fn function_that_calls_again() {
 
 #[test]
 fn dropped_with_a_call_put_off() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, trace) = noting(&clock);
     let call = debounce.call(1);
     drop(debounce);
     assert!(failure_result_of(call).check::<Abandoned>());
-    assert_eq!(clock.pending(), 0);
+    assert_eq!(clock.delayed_calls().len(), 0);
     clock.advance(100 * MS);
     assert_eq!(trace.take(), [""; 0]);
 }
 
 #[test]
 fn dropped_with_a_call_under_way() {
-    let clock = Clock::default();
+    let clock = Clock::new();
     let (debounce, resolvers) = pending(&clock);
     let call = debounce.call(());
     clock.advance(100 * MS);

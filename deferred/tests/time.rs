@@ -109,7 +109,7 @@ fn looping_call_of_futures() {
             Ok::<(), Failure>(())
         }
     })
-    .clock(clock.clone());
+    .clock(&clock);
     let done = looping.start(SECOND, true).unwrap();
     clock.pump([SECOND / 2; 4]);
     assert_eq!(runs.get(), 2);
@@ -132,7 +132,7 @@ fn looping_call_skips_what_its_function_misses() {
         answers.borrow_mut().push(resolver);
         deferred
     })
-    .clock(clock.clone());
+    .clock(&clock);
     let done = looping.start(SECOND * 10, false).unwrap();
     clock.advance(SECOND * 10);
     clock.advance(SECOND * 25);
@@ -152,7 +152,7 @@ fn looping_call_skips_what_its_function_misses() {
 #[test]
 fn looping_call_that_panics() {
     let clock = Clock::new();
-    let looping = LoopingCall::new(|| -> () { panic!("in the loop") }).clock(clock.clone());
+    let looping = LoopingCall::new(|| -> () { panic!("in the loop") }).clock(&clock);
     let done = looping.start(SECOND, true).unwrap();
     assert!(!looping.is_running());
     assert!(failure_result_of(done).to_string().contains("in the loop"));
@@ -168,7 +168,7 @@ fn looping_call_that_stops_itself() {
         let looping = stops.borrow_mut().take();
         looping.unwrap().stop().map_err(Failure::new)
     });
-    let looping = looping.clock(clock.clone());
+    let looping = looping.clock(&clock);
     *own.borrow_mut() = Some(looping.clone());
     let done = looping.start(SECOND, true).unwrap();
     success_result_of(done);
@@ -179,7 +179,7 @@ fn looping_call_that_stops_itself() {
 fn looping_call_starts_again() {
     let (clock, runs) = (Clock::new(), Rc::new(Cell::new(0)));
     let count = runs.clone();
-    let looping = LoopingCall::new(move || count.set(count.get() + 1)).clock(clock.clone());
+    let looping = LoopingCall::new(move || count.set(count.get() + 1)).clock(&clock);
     for _ in 0..3 {
         let done = looping.start(SECOND, true).unwrap();
         looping.stop().unwrap();
@@ -192,7 +192,7 @@ fn looping_call_starts_again() {
 fn looping_call_whose_handle_is_dropped_goes_on() {
     let (clock, runs) = (Clock::new(), Rc::new(Cell::new(0)));
     let count = runs.clone();
-    let done = LoopingCall::new(move || count.set(count.get() + 1)).clock(clock.clone()).start(SECOND, false).unwrap();
+    let done = LoopingCall::new(move || count.set(count.get() + 1)).clock(&clock).start(SECOND, false).unwrap();
     clock.pump([SECOND; 3]);
     assert_eq!(runs.get(), 3);
     let ((), lost) = unhandled::capture(|| clock.delayed_calls().iter().for_each(|call| call.cancel().unwrap()));
@@ -203,7 +203,7 @@ fn looping_call_whose_handle_is_dropped_goes_on() {
 
 /// One piece of work a tick.
 fn one_piece(clock: &Clock) -> Cooperator {
-    Cooperator::new().clock(clock.clone()).delay(SECOND).terminate(|| || true)
+    Cooperator::new().clock(clock).delay(SECOND).terminate(|| || true)
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn work_that_fails_or_panics() {
 #[test]
 fn work_that_adds_and_stops_other_work() {
     let clock = Clock::new();
-    let cooperator = Cooperator::new().clock(clock.clone());
+    let cooperator = Cooperator::new().clock(&clock);
     let endless = cooperator.cooperate(std::iter::repeat(()));
     let (adds, stops) = (cooperator.clone(), endless.clone());
     let done: Rc<RefCell<Option<Deferred<()>>>> = Rc::default();

@@ -17,8 +17,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rt_deferred::ReactorTime;
 use rt_deferred::home::{self, Home, Job, Remote, SendJob};
+use rt_deferred::{Reactor, ReactorTime};
 
 use crate::context;
 use crate::executor::worker::Worker;
@@ -137,6 +137,10 @@ impl ReactorTime for ThreadHome {
             // It does nothing after the call.
             let _ = call.cancel();
         })
+    }
+
+    fn weak(&self) -> Rc<dyn ReactorTime> {
+        Rc::new(Reactor)
     }
 }
 

@@ -115,7 +115,7 @@ impl Program {
             "coop_new" => {
                 let units = number(&op["units"]);
                 let cooperator =
-                    Cooperator::new().clock(self.clock.clone()).delay(duration(&op["tick_ms"])).terminate(move || {
+                    Cooperator::new().clock(&self.clock).delay(duration(&op["tick_ms"])).terminate(move || {
                         let mut left = units;
                         move || {
                             left -= 1;
@@ -192,7 +192,7 @@ impl Program {
             LoopingCall::new(move || run(json!(["loop", id])))
         };
         self.runs.borrow_mut().insert(id, 0);
-        self.loops.borrow_mut().insert(id, looping.clock(self.clock.clone()));
+        self.loops.borrow_mut().insert(id, looping.clock(&self.clock));
     }
 
     fn defer_later(self: &Rc<Self>, id: u64, op: &Json) {

@@ -120,7 +120,7 @@ impl Task {
 /// use rt_deferred::{Clock, Cooperator, SchedulerError, State};
 ///
 /// let clock = Clock::new();
-/// let task = Cooperator::new().clock(clock.clone()).cooperate((0..3).map(|n| println!("{n}")));
+/// let task = Cooperator::new().clock(&clock).cooperate((0..3).map(|n| println!("{n}")));
 /// let done = task.when_done();
 /// task.pause()?;
 /// clock.advance(Duration::from_secs(1));
