@@ -218,7 +218,10 @@ impl Chain {
     ) -> Result<(), AlreadyCalled> {
         if self.begin_firing(place)? {
             self.slot.set(Slot::ok(value));
-            self.run();
+            // Without this look a value for an await would start the loop for nothing.
+            if !self.steps.borrow().is_empty() || self.has_waiter() {
+                self.run();
+            }
         }
         Ok(())
     }
@@ -415,6 +418,14 @@ impl Chain {
     /// Whether it has a result that is nobody's turn but the next consumer's.
     fn is_settled(&self) -> bool {
         self.has(CALLED) && !self.has(RUNNING) && self.paused.get() == 0 && self.steps.borrow().is_empty()
+    }
+
+    #[inline]
+    fn has_waiter(&self) -> bool {
+        let waiter = self.waiter.take();
+        let is_there = waiter.is_some();
+        self.waiter.set(waiter);
+        is_there
     }
 
     fn is_waiting(&self) -> bool {
