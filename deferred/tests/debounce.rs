@@ -121,9 +121,11 @@ fn cancelled_by_all_callers_before_the_call() {
     assert_eq!(trace.take(), [""; 0]);
 }
 
+type Resolvers = Rc<RefCell<Vec<Resolver<u32>>>>;
+
 /// A debounced function whose Deferreds the test fires.
-fn pending(clock: &Clock) -> (Debounce<(), u32>, Rc<RefCell<Vec<Resolver<u32>>>>) {
-    let resolvers = Rc::new(RefCell::new(Vec::new()));
+fn pending(clock: &Clock) -> (Debounce<(), u32>, Resolvers) {
+    let resolvers = Resolvers::default();
     let made = resolvers.clone();
     let debounce = Debounce::new(clock.clone(), 100 * MS, move |()| {
         let (deferred, resolver) = Deferred::new();
