@@ -7,7 +7,9 @@ use std::fmt::{Debug, Display};
 use std::num::ParseIntError;
 use std::rc::Rc;
 
-use rt::deferred::{Abandoned, Cancelled, State, assert_no_result, failure_result_of, success_result_of, unhandled};
+use rt::deferred::{
+    Abandoned, Cancelled, State, assert_no_result, ensure_deferred, failure_result_of, success_result_of, unhandled,
+};
 use rt::{Deferred, Failure, Resolver};
 
 /// What happened, in order.
@@ -251,17 +253,28 @@ async fn holding(_: Guard, _named: Guard, (_part, _): (Guard, Guard), when: Defe
     when.await
 }
 
+async fn holding_plainly(
+    _: Guard,
+    _named: Guard,
+    (_part, _): (Guard, Guard),
+    when: Deferred<()>,
+) -> Result<(), Failure> {
+    when.await
+}
+
 #[test]
-fn unused_arguments_live_as_long_as_the_coroutine() {
-    let trace = Trace::default();
-    let guard = |name| Guard(trace.clone(), name);
-    let (when, resolver) = Deferred::new();
-    let done = holding(guard("wild"), guard("named"), (guard("part"), guard("rest")), when);
-    assert_eq!(trace.take(), [""; 0]);
-    resolver.callback(()).unwrap();
-    // In the order of an `async fn`.
-    assert_eq!(trace.take(), ["part", "rest", "named", "wild"]);
-    success_result_of(done);
+fn unused_arguments_live_as_long_as_in_an_async_fn() {
+    let plainly = |wild, named, parts, when| ensure_deferred(holding_plainly(wild, named, parts, when));
+    for function in [&holding as &dyn Fn(_, _, _, _) -> Deferred<()>, &plainly] {
+        let trace = Trace::default();
+        let guard = |name| Guard(trace.clone(), name);
+        let (when, resolver) = Deferred::new();
+        let done = function(guard("wild"), guard("named"), (guard("part"), guard("rest")), when);
+        assert_eq!(trace.take(), [""; 0]);
+        resolver.callback(()).unwrap();
+        assert_eq!(trace.take(), ["part", "rest", "named", "wild"]);
+        success_result_of(done);
+    }
 }
 
 #[derive(Clone)]
