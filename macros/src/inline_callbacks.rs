@@ -162,7 +162,7 @@ fn body(returned: &[TokenTree], block: Group) -> TokenStream {
     body.extend(local("> { return early; }"));
     let (attributes, block) = take_inner_attributes(&block);
     body.extend(attributes);
-    body.extend(local("#[allow(unused_braces, clippy::let_unit_value)] let output:"));
+    body.extend(local("#[allow(unused_braces, clippy::let_unit_value, clippy::diverging_sub_expression)] let output:"));
     body.extend(returned.iter().cloned());
     body.extend(local("="));
     body.extend([TokenTree::from(block)]);
