@@ -54,7 +54,7 @@
 //! `macros` (`#[rt::main]`, `#[rt::test]`) and `net` ([`net`]), both on by default.
 
 #[cfg(feature = "macros")]
-pub use rt_macros::{main, test};
+pub use rt_macros::{inline_callbacks, main, test};
 pub use rt_runtime::runtime;
 pub use rt_runtime::{block_on, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use rt_runtime::{join, select, task_local, try_join};

@@ -596,13 +596,6 @@ impl Chain {
         self.has(CONSUMER | HELD) || !self.steps.borrow().is_empty() || self.has_waiter()
     }
 
-    fn has_waiter(&self) -> bool {
-        let waiter = self.waiter.take();
-        let has = waiter.is_some();
-        self.waiter.set(waiter);
-        has
-    }
-
     pub(crate) fn detach(&self) {
         self.set(DETACHED);
     }

@@ -36,6 +36,7 @@ mod eventual;
 mod testing;
 mod future;
 mod coroutine;
+mod inline_callbacks;
 pub mod home;
 mod reactor_time;
 mod clock;
@@ -61,6 +62,7 @@ pub use errors::{Abandoned, AlreadyCalled, Cancelled, FailureGroup, FirstError, 
 pub use eventual::{call_when_running, eventually, fire_eventually, flush_eventual_queue, run_eventual_queue};
 pub use failure::Failure;
 pub use future::DeferredFuture;
+pub use inline_callbacks::{CoroutineOutput, inline_callbacks};
 pub use later::defer_later;
 pub use looping_call::{AlreadyRunning, LoopingCall, NotRunning};
 pub use observers::OneShotObservers;

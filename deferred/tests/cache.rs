@@ -1,5 +1,4 @@
 //! The cache: one fill per key, failures not kept, cancelling, eviction.
-#![cfg(feature = "lru")]
 
 mod support;
 
@@ -273,6 +272,23 @@ fn value_whose_drop_uses_the_cache() {
     cache.clear();
     assert!(cache.is_empty());
     own.take();
+}
+
+#[test]
+fn nothing_is_kept_when_all_is_dropped() {
+    let probe = Rc::new(());
+    let held = probe.clone();
+    let cache = DeferredCache::new(2, move |pending: bool| {
+        let (deferred, resolver) = Deferred::new();
+        match pending {
+            true => resolver.detach(),
+            false => resolver.callback(held.clone()).unwrap(),
+        }
+        deferred
+    });
+    let (pending, kept) = (cache.get(true), success_result_of(cache.get(false)));
+    drop((cache, kept, pending));
+    assert_eq!(Rc::strong_count(&probe), 1);
 }
 
 #[test]

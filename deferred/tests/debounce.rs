@@ -125,7 +125,7 @@ type Resolvers = Rc<RefCell<Vec<Resolver<u32>>>>;
 
 /// A debounced function whose Deferreds the test fires.
 fn pending(clock: &Clock) -> (Debounce<(), u32>, Resolvers) {
-    let resolvers = Rc::new(RefCell::new(Vec::new()));
+    let resolvers = Resolvers::default();
     let made = resolvers.clone();
     let debounce = Debounce::new(clock, 100 * MS, move |()| {
         let (deferred, resolver) = Deferred::new();
@@ -236,4 +236,24 @@ fn dropped_with_a_call_under_way() {
     let resolver = resolvers.borrow_mut().remove(0);
     resolver.callback(5).unwrap();
     assert_eq!(success_result_of(call), 5);
+}
+
+#[test]
+fn nothing_is_kept_when_all_is_dropped() {
+    let (clock, probe) = (Clock::default(), Rc::new(()));
+    let held = probe.clone();
+    let debounce = Debounce::new(clock.clone(), 100 * MS, move |_: Rc<()>| {
+        let (deferred, resolver) = Deferred::new();
+        let deferred = deferred.add_callback(|()| ());
+        resolver.detach();
+        drop(held.clone());
+        deferred
+    });
+    let under_way = debounce.call(probe.clone());
+    clock.advance(100 * MS);
+    let put_off = debounce.call(probe.clone());
+    drop(debounce);
+    assert_no_result(&under_way);
+    assert!(failure_result_of(put_off).check::<Abandoned>());
+    assert_eq!(Rc::strong_count(&probe), 1);
 }

@@ -1,4 +1,4 @@
-//! The arguments of `#[rt::main(...)]` and `#[rt::test(...)]`: `name = value`, separated by commas.
+//! The arguments of `#[rt::main(...)]` and the others: `name = value`, separated by commas.
 
 use crate::refusal::Refusal;
 use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
@@ -25,6 +25,8 @@ pub(crate) enum Flavor {
 
 const OPTIONS: &str = "`flavor = \"multi_thread\"` or `\"current_thread\"`, `worker_threads = 2`, `start_paused = true` or `false`, \
                        `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`, and `crate = \"path::to::rt\"`";
+
+const CRATE_OPTION: &str = "`crate = \"path::to::rt\"`";
 
 /// As many as `Builder::worker_threads` takes.
 const MOST_WORKERS: u32 = 1024;
@@ -58,9 +60,9 @@ impl Arguments {
         let mut parsed = Self::default();
         let mut seen: Vec<Argument> = Vec::new();
         for argument in split_at_commas(tokens) {
-            let argument = Argument::parse(argument)?;
+            let argument = Argument::parse(argument, &format!("the arguments are {OPTIONS}"))?;
             if seen.iter().any(|earlier| earlier.name == argument.name) {
-                return Err(argument.refuse(format!("`{}` is given twice: once is enough", argument.name)));
+                return Err(argument.refuse_repetition());
             }
             match argument.name.as_str() {
                 "flavor" => parsed.flavor = Some(Flavor::parse(&argument)?),
@@ -88,6 +90,24 @@ impl Arguments {
     }
 }
 
+/// The path in `crate = "path"`, of an attribute that takes no other argument.
+pub(crate) fn parse_crate_path(tokens: TokenStream) -> Result<Option<TokenStream>, Refusal> {
+    let mut path = None;
+    for argument in split_at_commas(tokens) {
+        let argument = Argument::parse(argument, &format!("the only one is {CRATE_OPTION}"))?;
+        match argument.name.as_str() {
+            "crate" if path.is_some() => return Err(argument.refuse_repetition()),
+            "crate" => path = Some(argument.path()?),
+            unknown => {
+                return Err(
+                    argument.refuse(format!("there is no argument `{unknown}`: the only one is {CRATE_OPTION}"))
+                );
+            }
+        }
+    }
+    Ok(path)
+}
+
 /// One `name = value`; the value is one token.
 struct Argument {
     name: String,
@@ -96,12 +116,13 @@ struct Argument {
 }
 
 impl Argument {
-    fn parse(tokens: Vec<TokenTree>) -> Result<Self, Refusal> {
+    /// `options` says which arguments there are.
+    fn parse(tokens: Vec<TokenTree>, options: &str) -> Result<Self, Refusal> {
         match tokens.as_slice() {
             [TokenTree::Ident(name), TokenTree::Punct(equals), value] if equals.as_char() == '=' => {
                 Ok(Self { name: name.to_string(), value: without_invisible_group(value.clone()), tokens })
             }
-            _ => Err(Refusal::over(&tokens, format!("an argument reads `name = value`: the arguments are {OPTIONS}"))),
+            _ => Err(Refusal::over(&tokens, format!("an argument reads `name = value`: {options}"))),
         }
     }
 
@@ -159,6 +180,10 @@ impl Argument {
         // A wrong path is then reported where it was written.
         path.map(|path| respan(path, self.value.span()))
             .ok_or_else(|| self.refuse_value(format!("`{}` is {EXPECTED}; this is \"{text}\"", self.name)))
+    }
+
+    fn refuse_repetition(&self) -> Refusal {
+        self.refuse(format!("`{}` is given twice: once is enough", self.name))
     }
 
     fn refuse(&self, sentence: impl Into<String>) -> Refusal {

@@ -1,4 +1,4 @@
-//! What the attributes turn an `async fn` into.
+//! What `#[rt::main]` and `#[rt::test]` turn an `async fn` into.
 //!
 //! The user's function stays whole, as an inner function: its body keeps its spans, its return type its coercions, and
 //! the compiler's errors about either are the ones it gives for any `async fn`. Around it stands a plain function of the
@@ -74,7 +74,8 @@ fn check(role: Role, function: &Function) -> Result<(), Refusal> {
     {
         return Err(second.refuse("`#[rt::test]` makes the function a test: remove this second test attribute"));
     }
-    function.check(role.attribute())
+    function.check_qualifiers(role.attribute())?;
+    function.check_takes_nothing(role.attribute())
 }
 
 /// `[attributes] [visibility] fn name() [-> Type] { <the user's function> <last> }`
@@ -124,13 +125,13 @@ fn run_inner(role: Role, arguments: &Arguments, function: &Function) -> TokenStr
     run
 }
 
-fn with_refusals(refusals: Vec<Refusal>, item: TokenStream) -> TokenStream {
+pub(crate) fn with_refusals(refusals: Vec<Refusal>, item: TokenStream) -> TokenStream {
     let mut expanded: TokenStream = refusals.into_iter().map(Refusal::into_compile_error).collect();
     expanded.extend(item);
     expanded
 }
 
 /// Tokens of our own, which stand where the attribute stands.
-fn code(source: &str) -> TokenStream {
+pub(crate) fn code(source: &str) -> TokenStream {
     source.parse().expect("our own source is made of whole tokens")
 }

@@ -12,21 +12,22 @@ pub(crate) struct Function {
     qualifiers: Vec<TokenTree>,
     fn_keyword: Ident,
     pub(crate) name: Ident,
-    generics: Vec<TokenTree>,
-    arguments: Group,
+    pub(crate) generics: Vec<TokenTree>,
+    pub(crate) arguments: Group,
     /// `-> Type`, or nothing.
     pub(crate) output: TokenStream,
-    where_clause: Vec<TokenTree>,
-    body: Group,
+    pub(crate) where_clause: Vec<TokenTree>,
+    pub(crate) body: Group,
 }
 
 /// `#[...]`.
+#[derive(Clone)]
 pub(crate) struct Attribute {
     pound: TokenTree,
     brackets: TokenTree,
 }
 
-type Tokens = Peekable<proc_macro::token_stream::IntoIter>;
+pub(crate) type Tokens = Peekable<proc_macro::token_stream::IntoIter>;
 
 impl Function {
     /// `None` when the item is no function with a body.
@@ -61,8 +62,8 @@ impl Function {
         })
     }
 
-    /// Refuses what `attribute` (`#[rt::main]`) cannot run.
-    pub(crate) fn check(&self, attribute: &str) -> Result<(), Refusal> {
+    /// Refuses what is no plain `async fn`, for `attribute` (`#[rt::main]`).
+    pub(crate) fn check_qualifiers(&self, attribute: &str) -> Result<(), Refusal> {
         if !self.qualifiers.iter().any(|token| is_ident(token, "async")) {
             return Err(Refusal::at(
                 self.fn_keyword.span(),
@@ -72,6 +73,11 @@ impl Function {
         if let Some(other) = self.qualifiers.iter().find(|token| !is_ident(token, "async")) {
             return Err(Refusal::at(other.span(), format!("{attribute} goes on a plain `async fn`: remove `{other}`")));
         }
+        Ok(())
+    }
+
+    /// Refuses what takes something, for `attribute` (`#[rt::main]`), which calls it with nothing.
+    pub(crate) fn check_takes_nothing(&self, attribute: &str) -> Result<(), Refusal> {
         if !self.generics.is_empty() {
             let sentence =
                 format!("the function under {attribute} takes no generic parameters: nobody would choose them");
@@ -117,6 +123,13 @@ impl Attribute {
         last.is_some_and(|segment| is_ident(&segment, "test"))
     }
 
+    /// Whether it is `#[name]`.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        let TokenTree::Group(brackets) = &self.brackets else { return false };
+        let mut tokens = brackets.stream().into_iter();
+        tokens.next().is_some_and(|token| is_ident(&token, name)) && tokens.next().is_none()
+    }
+
     pub(crate) fn refuse(&self, sentence: impl Into<String>) -> Refusal {
         Refusal::over(&[self.pound.clone(), self.brackets.clone()], sentence)
     }
@@ -128,7 +141,7 @@ impl From<Attribute> for TokenStream {
     }
 }
 
-fn take_attributes(tokens: &mut Tokens) -> Option<Vec<Attribute>> {
+pub(crate) fn take_attributes(tokens: &mut Tokens) -> Option<Vec<Attribute>> {
     let mut attributes = Vec::new();
     while let Some(pound) = tokens.next_if(|token| is_punct(token, '#')) {
         attributes.push(Attribute { pound, brackets: tokens.next()? });
@@ -199,10 +212,10 @@ fn as_group(token: TokenTree, delimiter: Delimiter) -> Option<Group> {
     }
 }
 
-fn is_ident(token: &TokenTree, word: &str) -> bool {
+pub(crate) fn is_ident(token: &TokenTree, word: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident.to_string() == word)
 }
 
-fn is_punct(token: &TokenTree, character: char) -> bool {
+pub(crate) fn is_punct(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
 }

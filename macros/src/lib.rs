@@ -1,12 +1,14 @@
-//! The attribute macros of `rt`: `#[rt::main]` and `#[rt::test]`.
+//! The attribute macros of `rt`: `#[rt::main]`, `#[rt::test]` and `#[rt::inline_callbacks]`.
 //!
 //! They are written on `proc_macro` alone, so that no parser has to be built before a user's crate: `args.rs` reads what
-//! stands in the parentheses, `function.rs` takes the item apart, `expand.rs` puts the result together, and `refusal.rs`
-//! is how any of them says no.
+//! stands in the parentheses, `function.rs` and `parameters.rs` take the item apart, `expand.rs` and
+//! `inline_callbacks.rs` put the result together, and `refusal.rs` is how any of them says no.
 
 mod args;
 mod expand;
 mod function;
+mod inline_callbacks;
+mod parameters;
 mod refusal;
 
 use expand::Role;
@@ -107,4 +109,61 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Role::Test, arguments, item)
+}
+
+/// Turns an `async fn` into a function that starts at once and returns a `Deferred`.
+///
+/// A call runs the body up to the first Deferred that has no result, and returns. The body goes on inside the very call
+/// that fires that one, as a callback would: no executor is needed as long as it awaits Deferreds. What else it may
+/// await, and what cancelling does, says `rt::deferred::ensure_deferred`: cancelling the Deferred cancels the one that
+/// the body awaits, which the body gets as the failure `Cancelled`.
+///
+/// The function is written with a `Result` as its return type, `Result<T, Failure>` or with another error that converts
+/// into `Failure`; its callers get a `Deferred<T>`. Without a return type they get a `Deferred<()>`. It may be a method,
+/// recursive and generic; attributes, visibility and bounds stay. As the coroutine outlives the call, all that it takes
+/// is `'static`, type parameters too: `self` or `self: Rc<Self>`, but not `&self`. The Deferred counts as created where
+/// the function is called.
+///
+/// # Arguments
+///
+/// | argument | values | meaning |
+/// |---|---|---|
+/// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
+///
+/// Counterpart: `twisted.internet.defer.inlineCallbacks`.
+///
+/// # Examples
+///
+/// ```
+/// use rt::deferred::success_result_of;
+/// use rt::{Deferred, Failure};
+///
+/// #[rt::inline_callbacks]
+/// async fn greeting(name: Deferred<String>) -> Result<String, Failure> {
+///     let name = name.await?;
+///     Ok(format!("Hello, {name}"))
+/// }
+///
+/// let (name, resolver) = Deferred::new();
+/// let greeting = greeting(name);
+/// resolver.callback("you".to_owned()).unwrap();
+/// assert_eq!(success_result_of(greeting), "Hello, you");
+/// ```
+///
+/// It does what this does:
+///
+/// ```
+/// # use rt::deferred::success_result_of;
+/// # use rt::{Deferred, Failure};
+/// fn greeting(name: Deferred<String>) -> Deferred<String> {
+///     rt::deferred::inline_callbacks(async move {
+///         let name = name.await?;
+///         Ok::<_, Failure>(format!("Hello, {name}"))
+///     })
+/// }
+/// # assert_eq!(success_result_of(greeting(Deferred::succeed("you".to_owned()))), "Hello, you");
+/// ```
+#[proc_macro_attribute]
+pub fn inline_callbacks(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    inline_callbacks::expand(arguments, item)
 }

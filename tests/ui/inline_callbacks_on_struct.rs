@@ -1,0 +1,4 @@
+#[rt::inline_callbacks]
+struct Page;
+
+fn main() {}

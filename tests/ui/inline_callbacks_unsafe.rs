@@ -1,0 +1,6 @@
+#[rt::inline_callbacks]
+async unsafe fn page() -> Result<String, rt::Failure> {
+    Ok(String::new())
+}
+
+fn main() {}
