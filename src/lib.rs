@@ -117,4 +117,9 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../docs/channels.md")]
     mod channels {}
+    #[doc = include_str!("../docs/deferred-for-rust-programmers.md")]
+    mod deferred_for_rust_programmers {}
+    #[cfg(feature = "macros")]
+    #[doc = include_str!("../docs/deferred-for-twisted-programmers.md")]
+    mod deferred_for_twisted_programmers {}
 }

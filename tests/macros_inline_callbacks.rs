@@ -340,10 +340,10 @@ mod inner {
 fn deferred_is_created_where_the_function_is_called() {
     #[expect(deprecated, reason = "attributes stay")]
     let ((), lost) = unhandled::capture(|| drop(inner::failing()));
-    assert_eq!((lost[0].created.file(), lost[0].created.line()), (file!(), line!() - 1));
+    assert_eq!((lost[0].place().file(), lost[0].place().line()), (file!(), line!() - 1));
 
     let ((), lost) = unhandled::capture(|| drop(never()));
-    assert_eq!((lost[0].created.file(), lost[0].created.line()), (file!(), line!() - 1));
+    assert_eq!((lost[0].place().file(), lost[0].place().line()), (file!(), line!() - 1));
 }
 
 macro_rules! from_fragments {

@@ -44,6 +44,15 @@ pub enum Origin {
 }
 
 impl Unhandled {
+    /// Where the Deferred was made, the task spawned, or the call sent.
+    pub fn place(&self) -> &'static Location<'static> {
+        match self.origin {
+            Origin::Deferred { created, .. } => created,
+            Origin::Task { spawned } => spawned,
+            Origin::Call { sent } => sent,
+        }
+    }
+
     /// That of a task or a blocking call. For runtimes; see [`report`].
     pub fn of_task(failure: Failure, spawned: &'static Location<'static>) -> Self {
         Self { failure, origin: Origin::Task { spawned } }

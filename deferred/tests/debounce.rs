@@ -240,9 +240,9 @@ fn dropped_with_a_call_under_way() {
 
 #[test]
 fn nothing_is_kept_when_all_is_dropped() {
-    let (clock, probe) = (Clock::default(), Rc::new(()));
+    let (clock, probe) = (Clock::new(), Rc::new(()));
     let held = probe.clone();
-    let debounce = Debounce::new(clock.clone(), 100 * MS, move |_: Rc<()>| {
+    let debounce = Debounce::new(&clock, 100 * MS, move |_: Rc<()>| {
         let (deferred, resolver) = Deferred::new();
         let deferred = deferred.add_callback(|()| ());
         resolver.detach();

@@ -8,8 +8,7 @@ use std::rc::Rc;
 use rt_deferred::home::{self, Home, install};
 use rt_deferred::{
     Cancelled, State, call_when_running, eventually, failure_result_of, fire_eventually, flush_eventual_queue,
-    run_eventual_queue, success_result_of,
-    unhandled::{self, Origin},
+    run_eventual_queue, success_result_of, unhandled,
 };
 
 use support::{Hand, Trace};
@@ -54,8 +53,7 @@ fn panic_in_a_call() {
     let (count, lost) = unhandled::capture(run_eventual_queue);
     assert_eq!((count, lost.len()), (2, 1));
     assert!(lost[0].failure.is_panic());
-    let Origin::Call { sent } = lost[0].origin else { panic!("a call, not {:?}", lost[0].origin) };
-    assert_eq!((sent.file(), sent.line()), (file!(), line!() - 6));
+    assert_eq!((lost[0].place().file(), lost[0].place().line()), (file!(), line!() - 5));
     assert_eq!(trace.take(), ["behind it"]);
 }
 
