@@ -18,19 +18,21 @@
 
 mod graveyard;
 mod nesting;
+mod place;
 mod steps;
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use crate::errors::{Abandoned, AlreadyCalled, Cancelled, ReturnedItself};
-use crate::inline::{Step, Value};
+use crate::inline::Value;
 use crate::unhandled::{self, Unhandled};
-use crate::{Failure, State};
+use crate::{Failure, Outcome, State};
 
 use graveyard::Remains;
+use place::SlotPlace;
 use steps::Steps;
 
 /// What a chain carries at present.
@@ -128,12 +130,12 @@ pub(crate) struct Chain {
     flags: Cell<u8>,
     paused: Cell<u32>,
     resolvers: Cell<u32>,
-    slot: Cell<Slot>,
-    steps: RefCell<Steps>,
+    slot: SlotPlace,
+    steps: Steps,
     /// Who gets the result after the last step.
     waiter: Cell<Option<Rc<Chain>>>,
     canceller: Cell<Option<Box<dyn Canceller>>>,
-    created: &'static Location<'static>,
+    created: Cell<&'static Location<'static>>,
     fired: Cell<&'static Location<'static>>,
 }
 
@@ -154,33 +156,56 @@ const ONLY_CANCELLER: u8 = 1 << 6;
 /// A `Source` holds it.
 const HELD: u8 = 1 << 7;
 
+/// Without handles, and without a place of its own yet.
+impl Default for Chain {
+    #[inline]
+    fn default() -> Self {
+        const NOWHERE: &Location<'static> = Location::caller();
+        Self {
+            flags: Cell::new(0),
+            paused: Cell::new(0),
+            resolvers: Cell::new(0),
+            slot: SlotPlace::new(),
+            steps: Steps::new(),
+            waiter: Cell::new(None),
+            canceller: Cell::new(None),
+            created: Cell::new(NOWHERE),
+            fired: Cell::new(NOWHERE),
+        }
+    }
+}
+
 impl Chain {
     /// A chain with a consumer and no resolver.
     #[inline]
     pub(crate) fn new(created: &'static Location<'static>) -> Rc<Self> {
-        Self::with_slot(created, CONSUMER, Slot::Empty)
+        Self::with_flags(created, CONSUMER)
+    }
+
+    /// A chain with a consumer that has this value.
+    #[inline]
+    pub(crate) fn succeeded<T: 'static>(created: &'static Location<'static>, value: T) -> Rc<Self> {
+        let chain = Self::with_flags(created, CONSUMER | CALLED);
+        chain.slot.put(value);
+        chain
     }
 
     /// A chain with a consumer, fired already.
-    #[inline]
     pub(crate) fn fired(created: &'static Location<'static>, slot: Slot) -> Rc<Self> {
         let unhandled = if matches!(slot, Slot::Err(_)) { UNHANDLED } else { 0 };
-        Self::with_slot(created, CONSUMER | CALLED | unhandled, slot)
+        let chain = Self::with_flags(created, CONSUMER | CALLED | unhandled);
+        chain.slot.set(slot);
+        chain
     }
 
     #[inline]
-    fn with_slot(created: &'static Location<'static>, flags: u8, slot: Slot) -> Rc<Self> {
-        Rc::new(Self {
-            flags: Cell::new(flags),
-            paused: Cell::new(0),
-            resolvers: Cell::new(0),
-            slot: Cell::new(slot),
-            steps: RefCell::new(Steps::new()),
-            waiter: Cell::new(None),
-            canceller: Cell::new(None),
-            created,
-            fired: Cell::new(created),
-        })
+    fn with_flags(created: &'static Location<'static>, flags: u8) -> Rc<Self> {
+        // `Rc::new` would build it on the stack and copy it whole, though most of it is room for callbacks.
+        let chain = Rc::<Self>::default();
+        chain.flags.set(flags);
+        chain.created.set(created);
+        chain.fired.set(created);
+        chain
     }
 
     pub(crate) fn set_canceller(&self, canceller: Box<dyn Canceller>) {
@@ -217,9 +242,9 @@ impl Chain {
         place: &'static Location<'static>,
     ) -> Result<(), AlreadyCalled> {
         if self.begin_firing(place)? {
-            self.slot.set(Slot::ok(value));
+            self.slot.put(value);
             // Without this look a value for an await would start the loop for nothing.
-            if !self.steps.borrow().is_empty() || self.has_waiter() {
+            if !self.steps.is_empty() || self.has_waiter() {
                 self.run();
             }
         }
@@ -241,41 +266,37 @@ impl Chain {
     }
 
     /// Adds a step and runs it at once if the result is there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(self: &Rc<Self>, step: impl FnOnce(&mut Slot) + 'static) {
-        if self.has(CALLED) && self.is_settled() && nesting::is_shallow() {
-            self.call_at_once(step);
-        } else {
-            self.steps.borrow_mut().push(step);
-            if self.has(CALLED) {
-                self.run();
-            }
+        self.steps.push(step);
+        if self.has(CALLED) {
+            self.run();
         }
     }
 
-    /// As adding and running it, without storing it: the result is there and nothing stands before it.
+    /// Whether what is added now would be called at once, with nothing before it: then it need not be stored.
+    #[inline(always)]
+    pub(crate) fn calls_at_once(&self) -> bool {
+        self.has(CALLED) && self.is_settled() && nesting::is_shallow()
+    }
+
+    /// As adding and running a step that takes a value and lets a failure pass, where it is called at once.
     #[inline]
-    fn call_at_once(self: &Rc<Self>, step: impl FnOnce(&mut Slot)) {
+    pub(crate) fn call_at_once<T: 'static, U: 'static>(self: &Rc<Self>, call: impl FnOnce(T) -> Outcome<U>) {
+        let Some(value) = self.slot.take_value::<T>() else { return };
         self.set(RUNNING);
-        let mut slot = self.slot.replace(Slot::Empty);
-        nesting::one_deeper(|| {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step(&mut slot))) {
-                slot = Slot::panicked(payload);
-            }
-        });
-        let is_plain = matches!(slot, Slot::Ok(_)) && self.steps.borrow().is_empty();
-        if is_plain && self.flags.get() & UNHANDLED == 0 {
-            self.clear(RUNNING);
-            self.slot.set(slot);
-        } else {
-            self.go_on(slot);
+        let outcome = nesting::one_deeper(|| catch_unwind(AssertUnwindSafe(|| call(value))));
+        self.clear(RUNNING);
+        match outcome {
+            Ok(Outcome::Value(value)) if self.steps.is_empty() => self.slot.put(value),
+            outcome => self.go_on(outcome.map_or_else(Slot::panicked, Outcome::into_slot)),
         }
         nesting::drain_if_outermost(Self::run_all);
     }
 
     /// The rest of a run whose first step has been called.
+    #[inline(never)]
     fn go_on(self: &Rc<Self>, slot: Slot) {
-        self.clear(RUNNING);
         match slot {
             Slot::Returned(source) => match self.follow(source) {
                 Some(slot) => self.slot.set(slot),
@@ -321,12 +342,10 @@ impl Chain {
                 }
                 return;
             }
-            let slot = current.slot.replace(Slot::Empty);
-            let next = match &slot {
+            let next = current.slot.with(|slot| match slot {
                 Slot::Waiting(source) => Some(source.upgrade()),
                 _ => None,
-            };
-            current.slot.set(slot);
+            });
             match next {
                 None => return,
                 Some(Some(source)) => current = source,
@@ -385,7 +404,7 @@ impl Chain {
     /// No handle is left that could look at its result or cancel it: what it waits for lives by itself from now on.
     fn let_go(&self) {
         if self.has(CALLED) {
-            let mut slot = self.slot.replace(Slot::Empty);
+            let mut slot = self.slot.take();
             if let Slot::Waiting(source) = &mut slot {
                 source.let_go();
             }
@@ -396,13 +415,19 @@ impl Chain {
         }
     }
 
+    /// Takes the value, if that is the result and it is there for the taking.
+    #[inline]
+    pub(crate) fn take_value<T: 'static>(&self) -> Option<T> {
+        if self.is_settled() { self.slot.take_value() } else { None }
+    }
+
     /// Takes the result if it is there for the taking; it counts as handled then.
     pub(crate) fn take_result(&self) -> Option<Slot> {
         if !self.is_settled() {
             return None;
         }
         self.clear(UNHANDLED);
-        Some(self.slot.replace(Slot::Empty))
+        Some(self.slot.take())
     }
 
     /// As `take_result`, for an await, which takes the result without being a step: as in Twisted, a failure counts as
@@ -417,7 +442,7 @@ impl Chain {
 
     /// Whether it has a result that is nobody's turn but the next consumer's.
     fn is_settled(&self) -> bool {
-        self.has(CALLED) && !self.has(RUNNING) && self.paused.get() == 0 && self.steps.borrow().is_empty()
+        self.has(CALLED) && !self.has(RUNNING) && self.paused.get() == 0 && self.steps.is_empty()
     }
 
     #[inline]
@@ -429,14 +454,11 @@ impl Chain {
     }
 
     fn is_waiting(&self) -> bool {
-        let slot = self.slot.replace(Slot::Empty);
-        let waiting = matches!(slot, Slot::Waiting(_));
-        self.slot.set(slot);
-        waiting
+        self.slot.with(|slot| matches!(slot, Slot::Waiting(_)))
     }
 
     pub(crate) fn created(&self) -> &'static Location<'static> {
-        self.created
+        self.created.get()
     }
 
     pub(crate) fn is_called(&self) -> bool {
@@ -450,15 +472,12 @@ impl Chain {
         if self.has(RUNNING) {
             return State::Running;
         }
-        let slot = self.slot.replace(Slot::Empty);
-        let state = match &slot {
+        self.slot.with(|slot| match slot {
             Slot::Waiting(_) => State::Chained,
             _ if self.paused.get() > 0 => State::Paused,
             Slot::Err(_) => State::Failed,
             _ => State::Succeeded,
-        };
-        self.slot.set(slot);
-        state
+        })
     }
 
     // The loop.
@@ -489,7 +508,7 @@ impl Chain {
             return None;
         }
         self.set(RUNNING);
-        let mut slot = self.slot.replace(Slot::Empty);
+        let mut slot = self.slot.take();
         loop {
             // One guard for many steps: after a panic the loop goes on with the next.
             match catch_unwind(AssertUnwindSafe(|| self.call_steps(&mut slot))) {
@@ -506,7 +525,7 @@ impl Chain {
                     }
                 }
             }
-            if self.steps.borrow().is_empty() {
+            if self.steps.is_empty() {
                 break;
             }
         }
@@ -516,8 +535,7 @@ impl Chain {
     /// Calls steps until there are none, or one returns a Deferred.
     #[inline]
     fn call_steps(&self, slot: &mut Slot) {
-        while let Some(step) = self.next_step() {
-            step.call(slot);
+        while self.steps.call_first(slot) {
             if let Slot::Returned(_) = slot {
                 return;
             }
@@ -545,11 +563,6 @@ impl Chain {
         None
     }
 
-    #[inline]
-    fn next_step(&self) -> Option<Step<Slot>> {
-        self.steps.borrow_mut().pop()
-    }
-
     /// Takes the result of what a callback returned, or begins to wait for it.
     fn follow(self: &Rc<Self>, source: Consumer) -> Option<Slot> {
         let source = &source.0;
@@ -574,8 +587,8 @@ impl Chain {
 
     fn report(&self) {
         self.clear(UNHANDLED);
-        if let Slot::Err(failure) = self.slot.replace(Slot::Empty) {
-            unhandled::report(Unhandled::of_deferred(failure, self.created, self.fired.get()));
+        if let Slot::Err(failure) = self.slot.take() {
+            unhandled::report(Unhandled::of_deferred(failure, self.created.get(), self.fired.get()));
         }
     }
 
@@ -587,13 +600,13 @@ impl Chain {
         let left = self.resolvers.get() - 1;
         self.resolvers.set(left);
         if left == 0 && !self.has(CALLED | DETACHED) && self.is_wanted() {
-            self.fail_pending(Failure::new(Abandoned), self.created);
+            self.fail_pending(Failure::new(Abandoned), self.created.get());
         }
     }
 
     /// Whether anybody would learn of its result.
     fn is_wanted(&self) -> bool {
-        self.has(CONSUMER | HELD) || !self.steps.borrow().is_empty() || self.has_waiter()
+        self.has(CONSUMER | HELD) || !self.steps.is_empty() || self.has_waiter()
     }
 
     pub(crate) fn detach(&self) {
@@ -625,7 +638,7 @@ impl Drop for Chain {
             self.report();
         }
         let waiter = self.waiter.take();
-        let steps = self.steps.get_mut();
+        let steps = &mut self.steps;
         if waiter.is_some() || !steps.is_empty() {
             graveyard::bury(Remains::Chain(std::mem::replace(steps, Steps::new()), waiter));
         }

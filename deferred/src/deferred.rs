@@ -153,7 +153,7 @@ impl<T: 'static> Deferred<T> {
     #[track_caller]
     #[inline]
     pub fn succeed(value: T) -> Self {
-        Self::of(Chain::fired(Location::caller(), Slot::ok(value)))
+        Self::of(Chain::succeeded(Location::caller(), value))
     }
 
     /// A Deferred that has failed with this.
@@ -220,11 +220,17 @@ impl<T: 'static> Deferred<T> {
         F: FnOnce(T) -> R + 'static,
         R: IntoOutcome<U, K>,
     {
-        self.step(move |slot| {
-            if let Slot::Ok(value) = slot {
-                *slot = callback(value.take_out()).into_outcome().into_slot();
-            }
-        })
+        let chain = &self.consumer.0;
+        if chain.calls_at_once() {
+            chain.call_at_once(move |value| callback(value).into_outcome());
+        } else {
+            chain.add(move |slot| {
+                if let Slot::Ok(value) = slot {
+                    *slot = callback(value.take_out()).into_outcome().into_slot();
+                }
+            });
+        }
+        self.retyped()
     }
 
     /// As [`add_callback`](Self::add_callback), for closures that use `?` and end in a bare `Ok`.
@@ -400,6 +406,9 @@ impl<T: 'static> Deferred<T> {
     /// assert_eq!(deferred.try_take().ok().expect("it has been fired").unwrap(), 1);
     /// ```
     pub fn try_take(self) -> Result<Result<T, Failure>, Self> {
+        if let Some(value) = self.consumer.0.take_value() {
+            return Ok(Ok(value));
+        }
         match self.consumer.0.take_result() {
             Some(Slot::Ok(value)) => Ok(Ok(value.take())),
             Some(Slot::Err(failure)) => Ok(Err(failure)),
@@ -488,6 +497,12 @@ impl<T> Deferred<T> {
     #[inline]
     pub(crate) fn step<U>(self, step: impl FnOnce(&mut Slot) + 'static) -> Deferred<U> {
         self.consumer.0.add(step);
+        self.retyped()
+    }
+
+    /// The handle for what the chain carries since a step was added.
+    #[inline(always)]
+    fn retyped<U>(self) -> Deferred<U> {
         Deferred { consumer: self.consumer, _value: PhantomData, _not_unpin: PhantomPinned }
     }
 }

@@ -93,15 +93,21 @@ impl<T: 'static> Future for DeferredFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let slot = match &self.stage {
-            Stage::Unpolled(consumer) => match consumer.0.take_awaited() {
-                Some(slot) => slot,
-                None => {
-                    let waiting = Await::begin(&consumer.0, cx);
-                    let slot = waiting.slot.replace(Slot::Empty);
-                    self.stage = Stage::Waiting(waiting);
-                    slot
+            Stage::Unpolled(consumer) => {
+                if let Some(value) = consumer.0.take_value() {
+                    self.stage = Stage::Done;
+                    return Poll::Ready(Ok(value));
                 }
-            },
+                match consumer.0.take_awaited() {
+                    Some(slot) => slot,
+                    None => {
+                        let waiting = Await::begin(&consumer.0, cx);
+                        let slot = waiting.slot.replace(Slot::Empty);
+                        self.stage = Stage::Waiting(waiting);
+                        slot
+                    }
+                }
+            }
             Stage::Waiting(waiting) => waiting.poll(cx),
             Stage::Done => panic!("an await of a Deferred was polled after its end"),
         };

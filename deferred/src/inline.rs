@@ -1,20 +1,25 @@
 //! Values and callbacks of any type in three words: in place if they fit, in a box if not.
 //!
 //! This is what lets a chain with a few callbacks be one allocation. It is the only file of the crate with unsafe code,
-//! and what it offers the others is safe: [`Value`] checks its type on the way out, and [`Step`] is a `FnOnce`.
+//! and what it offers the others is safe: [`Value`] and [`ValuePlace`] check the type on the way out, [`Step`] is a
+//! `FnOnce`, and a [`Row`] holds some of them.
 //!
 //! # Invariants
 //!
-//! - I1: The three words of a `Value` or `Step` hold what `Place::<T>::put` wrote there, for the very `T` whose table
-//!   of functions stands beside them: the private constructor writes both, and nothing changes them later.
-//! - I2: What they hold is read out at most once: reading a `Value` takes its table away, reading a `Step` consumes it
-//!   without running its `Drop`, and `Drop` is the only other reader.
-//! - I3: Neither is `Send` or `Sync`, so a `T` that is neither stays on its thread.
+//! - I1: The three words of a `Value`, a `Step`, a full `ValuePlace` or a full place of a `Row` hold what `Place::<T>::write` wrote there, for
+//!   the very `T` whose table of functions stands beside them: both are written together, and a place without a table is
+//!   empty.
+//! - I2: What they hold is read out at most once: reading a `Value` or a place takes its table away, reading a `Step`
+//!   consumes it without running its `Drop`, and `Drop` is the only other reader.
+//! - I3: None is `Send` or `Sync`, so a `T` that is neither stays on its thread.
 //! - I4: What they hold may be moved as bytes: they own a `T` (or its box), never pinned, never borrowed across a move.
+//! - I5: The words of a `Row` or a `ValuePlace` are touched through raw pointers alone, and no pointer into them outlives the reading that
+//!   comes before any code that is not of this file: whoever is called may fill the place again.
 
 #![allow(unsafe_code)]
 
 use std::any::TypeId;
+use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::rc::Rc;
@@ -36,6 +41,14 @@ struct ValueOps {
     drop: Option<unsafe fn(&mut Words)>,
 }
 
+impl ValueOps {
+    #[inline(always)]
+    fn is_of<T: 'static>(&self) -> bool {
+        // One table may have several addresses, but tables of several types, whose contents differ, never have one.
+        std::ptr::eq(self, &Place::<T>::VALUE) || self.type_id == TypeId::of::<T>()
+    }
+}
+
 impl Value {
     #[inline]
     pub(crate) fn new<T: 'static>(value: T) -> Self {
@@ -55,14 +68,10 @@ impl Value {
     /// As `take`, where it stands: this saves moving three words of which one may be all there is.
     #[inline]
     pub(crate) fn take_out<T: 'static>(&mut self) -> T {
-        // One table may have several addresses, but tables of several types, whose contents differ, never have one.
-        let same = self
-            .ops
-            .take()
-            .is_some_and(|ops| std::ptr::eq(ops, &Place::<T>::VALUE) || ops.type_id == TypeId::of::<T>());
-        assert!(same, "a chain carries what its handles say");
+        let is_same = self.ops.take().is_some_and(|ops| ops.is_of::<T>());
+        assert!(is_same, "a chain carries what its handles say");
         // SAFETY: the type was checked, so the words hold a `T` (I1); `ops` is taken, so nobody reads them again (I2).
-        unsafe { Place::<T>::get(&self.words) }
+        unsafe { Place::<T>::get(&raw const self.words) }
     }
 }
 
@@ -76,6 +85,79 @@ impl Drop for Value {
     }
 }
 
+/// A place for one value of any type, which may be empty. What is put into it stays where it is.
+pub(crate) struct ValuePlace {
+    words: UnsafeCell<Words>,
+    /// `None` when it is empty.
+    ops: Cell<Option<&'static ValueOps>>,
+    /// I3.
+    _local: PhantomData<Rc<()>>,
+}
+
+impl ValuePlace {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { words: UnsafeCell::new(Words::uninit()), ops: Cell::new(None), _local: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_full(&self) -> bool {
+        self.ops.get().is_some()
+    }
+
+    /// # Panics
+    ///
+    /// If it is full.
+    #[inline(always)]
+    pub(crate) fn put<T: 'static>(&self, value: T) {
+        assert!(!self.is_full(), "the place of a value is full");
+        // SAFETY: it is empty, so nobody will read what was there (I2), and no pointer into it is left (I5).
+        unsafe { Place::write(self.words.get(), value) };
+        self.ops.set(Some(&Place::<T>::VALUE));
+    }
+
+    /// # Panics
+    ///
+    /// If it is full.
+    pub(crate) fn put_value(&self, value: Value) {
+        assert!(!self.is_full(), "the place of a value is full");
+        let value = ManuallyDrop::new(value);
+        // SAFETY: as in `put`; the value is moved as bytes (I4) and not used nor dropped after this (I2).
+        unsafe { self.words.get().write(value.words) };
+        self.ops.set(value.ops);
+    }
+
+    /// What is in it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Value::take`].
+    #[inline(always)]
+    pub(crate) fn take<T: 'static>(&self) -> Option<T> {
+        let ops = self.ops.get()?;
+        assert!(ops.is_of::<T>(), "a chain carries what its handles say");
+        self.ops.set(None);
+        // SAFETY: the type was checked, so the words hold a `T` (I1); the table is taken, so nobody reads them again (I2).
+        Some(unsafe { Place::<T>::get(self.words.get()) })
+    }
+
+    pub(crate) fn take_value(&self) -> Option<Value> {
+        let ops = self.ops.take()?;
+        // SAFETY: moved as bytes (I4); the table was taken, so nobody reads them here again (I2).
+        Some(Value { words: unsafe { self.words.get().read() }, ops: Some(ops), _local: PhantomData })
+    }
+}
+
+impl Drop for ValuePlace {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ValueOps { drop: Some(drop), .. }) = self.ops.get() {
+            // SAFETY: as for `Value`.
+            unsafe { drop(self.words.get_mut()) }
+        }
+    }
+}
+
 /// One `FnOnce(&mut A)` of any type.
 pub(crate) struct Step<A: 'static> {
     words: Words,
@@ -85,21 +167,19 @@ pub(crate) struct Step<A: 'static> {
 }
 
 struct StepOps<A> {
-    call: unsafe fn(&Words, &mut A),
+    call: unsafe fn(*const Words, &mut A),
     drop: unsafe fn(&mut Words),
 }
 
 impl<A: 'static> Step<A> {
-    #[inline]
     pub(crate) fn new<F: FnOnce(&mut A) + 'static>(function: F) -> Self {
         Self { words: Place::put(function), ops: &StepPlace::<F, A>::STEP, _local: PhantomData }
     }
 
-    #[inline]
     pub(crate) fn call(self, argument: &mut A) {
         let this = ManuallyDrop::new(self);
         // SAFETY: `ops` belongs to the type of what the words hold (I1); `this` is not used again nor dropped (I2).
-        unsafe { (this.ops.call)(&this.words, argument) }
+        unsafe { (this.ops.call)(&raw const this.words, argument) }
     }
 }
 
@@ -110,38 +190,124 @@ impl<A: 'static> Drop for Step<A> {
     }
 }
 
+/// Room for [`ROW`] callbacks, first in, first out: they are written where they will be called from.
+pub(crate) struct Row<A: 'static> {
+    places: [RowPlace<A>; ROW],
+    first: Cell<u8>,
+    count: Cell<u8>,
+    /// I3.
+    _local: PhantomData<Rc<()>>,
+}
+
+/// How many a row holds.
+const ROW: usize = 3;
+
+struct RowPlace<A: 'static> {
+    words: UnsafeCell<Words>,
+    /// `None` when it is empty.
+    ops: Cell<Option<&'static StepOps<A>>>,
+}
+
+impl<A: 'static> Row<A> {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        let place = || RowPlace { words: UnsafeCell::new(Words::uninit()), ops: Cell::new(None) };
+        Self { places: [place(), place(), place()], first: Cell::new(0), count: Cell::new(0), _local: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        usize::from(self.count.get()) < ROW
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.get() == 0
+    }
+
+    /// # Panics
+    ///
+    /// If there is no room.
+    #[inline(always)]
+    pub(crate) fn push<F: FnOnce(&mut A) + 'static>(&self, function: F) {
+        let index = usize::from(self.first.get() + self.count.get());
+        let place = &self.places[if index < ROW { index } else { index - ROW }];
+        assert!(place.ops.get().is_none(), "the row is full");
+        // SAFETY: the place is empty, so nobody will read what was there (I2), and no pointer into it is left (I5).
+        unsafe { Place::<F>::write(place.words.get(), function) };
+        place.ops.set(Some(&StepPlace::<F, A>::STEP));
+        self.count.set(self.count.get() + 1);
+    }
+
+    /// Calls the first and takes it out; it may add others, and call what is left. False if there is none.
+    #[inline(always)]
+    pub(crate) fn call_first(&self, argument: &mut A) -> bool {
+        let count = self.count.get();
+        if count == 0 {
+            return false;
+        }
+        let first = self.first.get();
+        let place = &self.places[usize::from(first)];
+        let Some(ops) = place.ops.take() else { return false };
+        self.count.set(count - 1);
+        self.first.set(if count > 1 && usize::from(first) + 1 < ROW { first + 1 } else { 0 });
+        // SAFETY: `ops` belongs to the type of what the words hold (I1), and was taken away (I2); the function is read out
+        // before it is called (I5).
+        unsafe { (ops.call)(place.words.get(), argument) };
+        true
+    }
+}
+
+impl<A: 'static> Drop for Row<A> {
+    fn drop(&mut self) {
+        for place in &mut self.places {
+            if let Some(ops) = place.ops.take() {
+                // SAFETY: as in `call_first`.
+                unsafe { (ops.drop)(place.words.get_mut()) }
+            }
+        }
+    }
+}
+
 /// How a `T` lies in the words.
 struct Place<T>(PhantomData<T>);
 
 impl<T> Place<T> {
     const FITS: bool = size_of::<T>() <= size_of::<Words>() && align_of::<T>() <= align_of::<Words>();
 
-    #[inline]
+    #[inline(always)]
     fn put(value: T) -> Words {
         let mut words = Words::uninit();
-        let place = words.as_mut_ptr();
-        if Self::FITS {
-            // SAFETY: size and alignment fit, and the words are ours.
-            unsafe { place.cast::<T>().write(value) }
-        } else {
-            // SAFETY: a box is one word.
-            unsafe { place.cast::<Box<T>>().write(Box::new(value)) }
-        }
+        // SAFETY: they are ours.
+        unsafe { Self::write(&mut words, value) };
         words
     }
 
     /// # Safety
     ///
-    /// The words come from `put` of the same `T` and are not read again.
-    #[inline]
-    unsafe fn get(words: &Words) -> T {
-        let place = words.as_ptr();
+    /// The words may be written, and what was in them is not read again.
+    #[inline(always)]
+    unsafe fn write(words: *mut Words, value: T) {
         if Self::FITS {
-            // SAFETY: `put` wrote a `T` here, and this is the only reading.
-            unsafe { place.cast::<T>().read() }
+            // SAFETY: size and alignment fit, and the caller allows it.
+            unsafe { words.cast::<T>().write(value) }
         } else {
-            // SAFETY: `put` wrote a box here, and this is the only reading.
-            *unsafe { place.cast::<Box<T>>().read() }
+            // SAFETY: a box is one word, and the caller allows it.
+            unsafe { words.cast::<Box<T>>().write(Box::new(value)) }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The words come from `write` of the same `T` and are not read again.
+    #[inline(always)]
+    unsafe fn get(words: *const Words) -> T {
+        if Self::FITS {
+            // SAFETY: `write` wrote a `T` here, and this is the only reading.
+            unsafe { words.cast::<T>().read() }
+        } else {
+            // SAFETY: `write` wrote a box here, and this is the only reading.
+            *unsafe { words.cast::<Box<T>>().read() }
         }
     }
 
@@ -151,10 +317,10 @@ impl<T> Place<T> {
     unsafe fn drop(words: &mut Words) {
         let place = words.as_mut_ptr();
         if Self::FITS {
-            // SAFETY: `put` wrote a `T` here, and nobody reads it again.
+            // SAFETY: `write` wrote a `T` here, and nobody reads it again.
             unsafe { place.cast::<T>().drop_in_place() }
         } else {
-            // SAFETY: `put` wrote a box here, and nobody reads it again.
+            // SAFETY: `write` wrote a box here, and nobody reads it again.
             unsafe { place.cast::<Box<T>>().drop_in_place() }
         }
     }
@@ -175,7 +341,7 @@ impl<F: FnOnce(&mut A), A: 'static> StepPlace<F, A> {
     /// # Safety
     ///
     /// As for `Place::get`.
-    unsafe fn call(words: &Words, argument: &mut A) {
+    unsafe fn call(words: *const Words, argument: &mut A) {
         // SAFETY: passed on to the caller.
         let function = unsafe { Place::<F>::get(words) };
         function(argument);
@@ -216,6 +382,44 @@ mod tests {
     }
 
     #[test]
+    fn place_filled_and_emptied() {
+        let place = ValuePlace::new();
+        assert_eq!(place.take::<u8>(), None);
+        place.put(String::from("in place"));
+        assert_eq!(place.take::<String>().as_deref(), Some("in place"));
+        place.put([7_u64; 9]);
+        let value = place.take_value().unwrap();
+        assert!(!place.is_full());
+        place.put_value(value);
+        assert_eq!(place.take::<[u64; 9]>(), Some([7; 9]));
+    }
+
+    #[test]
+    #[should_panic(expected = "what its handles say")]
+    fn place_asked_for_another_type() {
+        let place = ValuePlace::new();
+        place.put(1_u32);
+        place.take::<i32>();
+    }
+
+    #[test]
+    #[should_panic(expected = "is full")]
+    fn place_filled_twice() {
+        let place = ValuePlace::new();
+        place.put(1_u32);
+        place.put(2_u32);
+    }
+
+    #[test]
+    fn place_dropped_full() {
+        let drops = Rc::new(std::cell::Cell::new(0));
+        let place = ValuePlace::new();
+        place.put(Counted(drops.clone()));
+        drop(place);
+        assert_eq!(drops.get(), 1);
+    }
+
+    #[test]
     fn dropped_once_taken_or_not() {
         let drops = Rc::new(std::cell::Cell::new(0));
         drop(Value::new(Counted(drops.clone())));
@@ -241,8 +445,63 @@ mod tests {
     }
 
     #[test]
+    fn row_in_order_round_and_round() {
+        let row = Row::<Vec<u32>>::new();
+        let mut called = Vec::new();
+        for n in 0..10 {
+            while row.has_room() {
+                let number = n * 10 + u32::from(row.count.get());
+                row.push(move |called: &mut Vec<u32>| called.push(number));
+            }
+            assert!(row.call_first(&mut called));
+        }
+        while row.call_first(&mut called) {}
+        assert!(row.is_empty());
+        assert_eq!(called, [0, 1, 2, 12, 22, 32, 42, 52, 62, 72, 82, 92]);
+    }
+
+    #[test]
+    fn row_filled_by_what_it_calls() {
+        let row = Rc::new(Row::<Vec<u64>>::new());
+        let mut called = Vec::new();
+        let (own, words) = (row.clone(), [1, 2]);
+        row.push(move |called: &mut Vec<u64>| {
+            // Into the very place that this was read from.
+            own.push(|called: &mut Vec<u64>| called.push(5));
+            own.push(|called: &mut Vec<u64>| called.push(6));
+            own.push(|called: &mut Vec<u64>| called.push(7));
+            called.extend(words);
+            while own.call_first(called) {}
+        });
+        assert!(row.call_first(&mut called));
+        assert_eq!(called, [1, 2, 5, 6, 7]);
+        assert!(!row.call_first(&mut called));
+    }
+
+    #[test]
+    #[should_panic(expected = "the row is full")]
+    fn row_without_room() {
+        let row = Row::<u32>::new();
+        (0..4).for_each(|n| row.push(move |sum: &mut u32| *sum += n));
+    }
+
+    #[test]
+    fn row_dropped_with_callbacks() {
+        let drops = Rc::new(std::cell::Cell::new(0));
+        let (small, large) = (Counted(drops.clone()), (Counted(drops.clone()), [1_u32; 20]));
+        let row = Row::<u32>::new();
+        row.push(move |sum: &mut u32| *sum += small.0.get());
+        row.push(move |sum: &mut u32| *sum += large.0.0.get() + large.1[0]);
+        assert!(row.call_first(&mut 0));
+        assert_eq!(drops.get(), 1);
+        drop(row);
+        assert_eq!(drops.get(), 2);
+    }
+
+    #[test]
     fn four_words() {
-        assert_eq!(size_of::<Value>(), 32);
+        assert_eq!((size_of::<Value>(), size_of::<ValuePlace>()), (32, 32));
         assert_eq!(size_of::<Option<Step<u32>>>(), 32);
+        assert_eq!(size_of::<Row<u32>>(), 3 * 32 + 8);
     }
 }

@@ -42,11 +42,11 @@ pub(super) fn is_shallow() -> bool {
 
 /// Calls something one level deeper.
 #[inline]
-pub(super) fn one_deeper(call: impl FnOnce()) {
+pub(super) fn one_deeper<R>(call: impl FnOnce() -> R) -> R {
     let depth = NESTED.get();
     let _level = Level(depth);
     NESTED.set(depth + 1);
-    call();
+    call()
 }
 
 /// What a level at the bottom does at its end.
