@@ -19,6 +19,7 @@
 mod graveyard;
 mod nesting;
 mod place;
+mod pool;
 mod steps;
 
 use std::any::Any;
@@ -33,6 +34,7 @@ use crate::{Failure, Outcome, State};
 
 use graveyard::Remains;
 use place::SlotPlace;
+pub(crate) use pool::ChainRef;
 use steps::Steps;
 
 /// What a chain carries at present.
@@ -200,8 +202,7 @@ impl Chain {
 
     #[inline]
     fn with_flags(created: &'static Location<'static>, flags: u8) -> Rc<Self> {
-        // `Rc::new` would build it on the stack and copy it whole, though most of it is room for callbacks.
-        let chain = Rc::<Self>::default();
+        let chain = pool::take();
         chain.flags.set(flags);
         chain.created.set(created);
         chain.fired.set(created);
@@ -242,9 +243,13 @@ impl Chain {
         place: &'static Location<'static>,
     ) -> Result<(), AlreadyCalled> {
         if self.begin_firing(place)? {
-            self.slot.put(value);
             // Without this look a value for an await would start the loop for nothing.
-            if !self.steps.is_empty() || self.has_waiter() {
+            if self.steps.is_empty() && !self.has_waiter() {
+                self.slot.put(value);
+            } else if self.paused.get() == 0 && nesting::is_shallow() {
+                self.run_with(&mut Slot::ok(value));
+            } else {
+                self.slot.put(value);
                 self.run();
             }
         }
@@ -491,6 +496,9 @@ impl Chain {
     }
 
     fn run_all(self: &Rc<Self>) {
+        if self.paused.get() > 0 {
+            return;
+        }
         let mut next = self.run_steps();
         while let Some(current) = next {
             if current.paused.get() > 0 {
@@ -498,6 +506,18 @@ impl Chain {
             }
             next = current.run_steps();
         }
+    }
+
+    /// As `run`, with what would otherwise have to be taken out of its place again.
+    #[inline(never)]
+    fn run_with(self: &Rc<Self>, slot: &mut Slot) {
+        nesting::one_deeper(|| {
+            self.set(RUNNING);
+            if let Some(next) = self.run_slot(slot) {
+                next.run_all();
+            }
+        });
+        nesting::drain_if_outermost(Self::run_all);
     }
 
     /// Runs the steps of one chain to their end or to a Deferred that has to be waited for. Returns the chain that has
@@ -509,16 +529,21 @@ impl Chain {
         }
         self.set(RUNNING);
         let mut slot = self.slot.take();
+        self.run_slot(&mut slot)
+    }
+
+    #[inline]
+    fn run_slot(self: &Rc<Self>, slot: &mut Slot) -> Option<Rc<Chain>> {
         loop {
             // One guard for many steps: after a panic the loop goes on with the next.
-            match catch_unwind(AssertUnwindSafe(|| self.call_steps(&mut slot))) {
+            match catch_unwind(AssertUnwindSafe(|| self.call_steps(slot))) {
                 Ok(()) => {}
-                Err(payload) => slot = Slot::panicked(payload),
+                Err(payload) => *slot = Slot::panicked(payload),
             }
             if let Slot::Returned(_) = slot {
                 let Slot::Returned(source) = slot.take() else { unreachable!() };
                 match self.follow(source) {
-                    Some(result) => slot = result,
+                    Some(result) => *slot = result,
                     None => {
                         self.clear(RUNNING | UNHANDLED);
                         return None;
@@ -529,7 +554,7 @@ impl Chain {
                 break;
             }
         }
-        self.finish(slot)
+        self.finish(slot.take())
     }
 
     /// Calls steps until there are none, or one returns a Deferred.
@@ -632,21 +657,45 @@ impl Chain {
     }
 }
 
-impl Drop for Chain {
-    fn drop(&mut self) {
+impl Chain {
+    /// Lets go of all that it holds.
+    #[inline]
+    fn dissolve(&mut self) {
         if self.has(UNHANDLED) {
             self.report();
         }
-        let waiter = self.waiter.take();
-        let steps = &mut self.steps;
-        if waiter.is_some() || !steps.is_empty() {
-            graveyard::bury(Remains::Chain(std::mem::replace(steps, Steps::new()), waiter));
+        if self.waiter.get_mut().is_some() || !self.steps.is_empty() {
+            let remains = Remains::Chain(std::mem::replace(&mut self.steps, Steps::new()), self.waiter.take());
+            graveyard::bury(remains);
         }
+    }
+
+    /// Makes one that is dissolved as new.
+    #[inline]
+    fn renew(&mut self) {
+        self.slot.clear();
+        drop(self.canceller.take());
+        *self.flags.get_mut() = 0;
+        *self.paused.get_mut() = 0;
+        *self.resolvers.get_mut() = 0;
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.dissolve();
     }
 }
 
 /// The right to add callbacks to a chain: there is one of it.
-pub(crate) struct Consumer(pub(crate) Rc<Chain>);
+pub(crate) struct Consumer(pub(crate) ChainRef);
+
+impl Consumer {
+    #[inline]
+    pub(crate) fn of(chain: Rc<Chain>) -> Self {
+        Self(ChainRef::new(chain))
+    }
+}
 
 impl Drop for Consumer {
     #[inline]

@@ -214,7 +214,7 @@ impl<T: 'static> Deferred<T> {
     /// ```
     ///
     /// Counterpart: `Deferred.addCallback`.
-    #[inline]
+    #[inline(always)]
     pub fn add_callback<U: 'static, K, R, F>(self, callback: F) -> Deferred<U>
     where
         F: FnOnce(T) -> R + 'static,
@@ -226,7 +226,10 @@ impl<T: 'static> Deferred<T> {
         } else {
             chain.add(move |slot| {
                 if let Slot::Ok(value) = slot {
-                    *slot = callback(value.take_out()).into_outcome().into_slot();
+                    match callback(value.take_out()).into_outcome() {
+                        Outcome::Value(new) => value.refill(new),
+                        other => *slot = other.into_slot(),
+                    }
                 }
             });
         }
@@ -482,7 +485,7 @@ impl<T> Deferred<T> {
 
     #[inline]
     pub(crate) fn of(chain: Rc<Chain>) -> Self {
-        Self { consumer: Consumer(chain), _value: PhantomData, _not_unpin: PhantomPinned }
+        Self { consumer: Consumer::of(chain), _value: PhantomData, _not_unpin: PhantomPinned }
     }
 
     pub(crate) fn chain(&self) -> &Rc<Chain> {

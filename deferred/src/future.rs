@@ -206,7 +206,7 @@ impl Await {
             && !failure.check::<Cancelled>()
         {
             // It had arrived and nobody has looked at it.
-            drop(Consumer(Chain::fired(self.created, Slot::Err(failure))));
+            drop(Consumer::of(Chain::fired(self.created, Slot::Err(failure))));
         }
     }
 }

@@ -75,6 +75,21 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Puts another value where one was [taken out](Self::take_out).
+    ///
+    /// # Panics
+    ///
+    /// If it was not.
+    #[inline(always)]
+    pub(crate) fn refill<T: 'static>(&mut self, value: T) {
+        assert!(self.ops.is_none(), "the value is still there");
+        // SAFETY: the words are ours, and as their table is taken, nobody reads what was in them (I2).
+        unsafe { Place::write(&mut self.words, value) };
+        self.ops = Some(&Place::<T>::VALUE);
+    }
+}
+
 impl Drop for Value {
     #[inline]
     fn drop(&mut self) {

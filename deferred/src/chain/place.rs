@@ -64,6 +64,14 @@ impl SlotPlace {
         self.value.take()
     }
 
+    /// Drops what is there.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        if self.value.is_full() || !matches!(self.other.get_mut(), Other::Empty) {
+            drop(self.take());
+        }
+    }
+
     /// Looks at what is there.
     pub(super) fn with<R>(&self, look: impl FnOnce(&Slot) -> R) -> R {
         let slot = self.take();

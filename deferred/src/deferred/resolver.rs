@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::Fired;
 use crate::Failure;
-use crate::chain::{Chain, Slot};
+use crate::chain::{Chain, ChainRef, Slot};
 
 /// Fires a [`Deferred`](crate::Deferred): once, with a value or a failure.
 ///
@@ -31,7 +31,7 @@ use crate::chain::{Chain, Slot};
 ///
 /// Counterpart: the producer's side of `twisted.internet.defer.Deferred`.
 pub struct Resolver<T> {
-    chain: Rc<Chain>,
+    chain: ChainRef,
     _value: PhantomData<fn(T)>,
 }
 
@@ -124,13 +124,13 @@ impl<T> Resolver<T> {
 
     pub(crate) fn of(chain: Rc<Chain>) -> Self {
         chain.resolver_made();
-        Self { chain, _value: PhantomData }
+        Self { chain: ChainRef::new(chain), _value: PhantomData }
     }
 }
 
 impl<T> Clone for Resolver<T> {
     fn clone(&self) -> Self {
-        Self::of(self.chain.clone())
+        Self::of(Rc::clone(&self.chain))
     }
 }
 

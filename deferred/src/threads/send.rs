@@ -218,7 +218,7 @@ impl<T> Drop for SendFuture<T> {
         match self.handover.close() {
             // It was there and nobody has looked at it.
             Some(Err(failure)) if !failure.check::<Cancelled>() => {
-                drop(Consumer(Chain::fired(self.created, Slot::Err(failure))));
+                drop(Consumer::of(Chain::fired(self.created, Slot::Err(failure))));
             }
             Some(_) => {}
             None => {
