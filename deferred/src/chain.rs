@@ -554,7 +554,7 @@ impl Chain {
                 break;
             }
         }
-        self.finish(slot.take())
+        self.finish(slot)
     }
 
     /// Calls steps until there are none, or one returns a Deferred.
@@ -569,16 +569,16 @@ impl Chain {
 
     /// All steps are done: the result goes to who waits for it, or stays.
     #[inline]
-    fn finish(&self, slot: Slot) -> Option<Rc<Chain>> {
+    fn finish(&self, slot: &mut Slot) -> Option<Rc<Chain>> {
         self.clear(RUNNING);
         if let Some(waiter) = self.waiter.take() {
             self.clear(UNHANDLED);
-            waiter.slot.set(slot);
+            waiter.slot.set(slot.take());
             waiter.paused.set(waiter.paused.get() - 1);
             return Some(waiter);
         }
         let failed = matches!(slot, Slot::Err(_));
-        self.slot.set(slot);
+        self.slot.fill(slot);
         if failed {
             self.set(UNHANDLED);
             self.report_if_orphaned();

@@ -26,18 +26,25 @@ impl SlotPlace {
     }
 
     /// Puts `slot` in place of what is there.
-    pub(super) fn set(&self, slot: Slot) {
+    pub(super) fn set(&self, mut slot: Slot) {
         let former = self.take();
-        match slot {
-            Slot::Ok(value) => self.value.put_value(value),
+        self.fill(&mut slot);
+        drop(former);
+    }
+
+    /// Puts `slot` where nothing is.
+    #[inline]
+    pub(super) fn fill(&self, slot: &mut Slot) {
+        if let Slot::Ok(value) = slot {
+            self.value.put_value(value);
+            return;
+        }
+        match slot.take() {
             Slot::Err(failure) => self.other.set(Other::Err(failure)),
             Slot::Waiting(source) => self.other.set(Other::Waiting(source)),
-            Slot::Empty => {}
-            Slot::Returned(_) => {
-                unreachable!("the loop looks at what a callback has returned before it puts it anywhere")
-            }
+            Slot::Empty | Slot::Ok(_) => {}
+            Slot::Returned(_) => unreachable!("the loop looks at what a callback has returned before it puts it here"),
         }
-        drop(former);
     }
 
     /// Takes what is there.
