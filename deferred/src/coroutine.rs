@@ -123,12 +123,12 @@ where
 {
     let place = Location::caller();
     let mut body = Box::pin(Body { future, into_slot: |output: F::Output| output.into_outcome().into_slot() });
-    let Blank { coroutine, waker } = Blank::take();
-    match coroutine.begin(body.as_mut(), &waker) {
+    let blank = Blank::take();
+    match blank.coroutine.begin(body.as_mut(), &blank.handle) {
         // Nobody has seen the coroutine yet.
         Some(slot) => {
             drop(body);
-            Blank { coroutine, waker }.put_back();
+            blank.put_back();
             match slot {
                 Slot::Returned(_) => {
                     let chain = Chain::new(place);
@@ -139,9 +139,10 @@ where
             }
         }
         None => {
+            let coroutine = &blank.coroutine;
             let chain = Chain::new(place);
             let deferred = Deferred::of(chain.clone());
-            chain.set_canceller(Box::new(Throw(Rc::downgrade(&coroutine))));
+            chain.set_canceller(Box::new(Throw(Rc::downgrade(coroutine))));
             let former = coroutine.target.replace(Some(chain));
             debug_assert!(former.is_none(), "it begins once");
             coroutine.body.set(Some(body));
@@ -155,10 +156,12 @@ where
 struct Blank {
     coroutine: Rc<Coroutine>,
     waker: Arc<CoroutineWaker>,
+    /// The same, as futures want it.
+    handle: Waker,
 }
 
 impl Blank {
-    fn take() -> Self {
+    fn take() -> Box<Self> {
         SPARE.take().unwrap_or_else(|| {
             let coroutine = Rc::new(Coroutine {
                 body: Cell::new(None),
@@ -170,16 +173,17 @@ impl Blank {
                 is_let_go: Cell::new(false),
             });
             let waker = CoroutineWaker::new(table::insert(&TABLE, coroutine.clone()));
-            Self { coroutine, waker }
+            Box::new(Self { coroutine, handle: Waker::from(Arc::clone(&waker)), waker })
         })
     }
 
     /// After its end. If somebody has kept the waker it is of no use any more.
-    fn put_back(mut self) {
-        let Some(_) = Arc::get_mut(&mut self.waker) else {
+    fn put_back(self: Box<Self>) {
+        // Who has none cannot clone one: two is what there is here.
+        if Arc::strong_count(&self.waker) > 2 {
             drop(remove(self.waker.key()));
             return;
-        };
+        }
         self.coroutine.is_woken.set(false);
         self.coroutine.awaits.borrow_mut().clear();
         // What came meanwhile goes instead; if the thread ends, so does this.
@@ -205,7 +209,7 @@ thread_local! {
     /// The innermost coroutine that is being polled.
     static CURRENT: Cell<Option<Rc<Coroutine>>> = const { Cell::new(None) };
     static TABLE: RefCell<Table<Coroutine>> = const { RefCell::new(Table::new()) };
-    static SPARE: Cell<Option<Blank>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Blank>>> = const { Cell::new(None) };
 }
 
 fn find(key: Key) -> Option<Rc<Coroutine>> {
@@ -238,11 +242,7 @@ struct Coroutine {
 impl Coroutine {
     /// The first poll, and more if it is woken meanwhile; `None` if it waits then.
     #[inline]
-    fn begin<B: Future<Output = Slot> + ?Sized>(
-        self: &Rc<Self>,
-        mut body: Pin<&mut B>,
-        waker: &Arc<CoroutineWaker>,
-    ) -> Option<Slot> {
+    fn begin<B: Future<Output = Slot> + ?Sized>(self: &Rc<Self>, mut body: Pin<&mut B>, waker: &Waker) -> Option<Slot> {
         loop {
             self.is_woken.set(false);
             match self.poll(body.as_mut(), waker) {
@@ -266,7 +266,7 @@ impl Coroutine {
             self.is_woken.set(true);
             return;
         };
-        if let Some(slot) = self.begin(body.as_mut(), waker) {
+        if let Some(slot) = self.begin(body.as_mut(), &Waker::from(Arc::clone(waker))) {
             drop(body);
             remove(waker.key());
             self.end(slot);
@@ -279,11 +279,7 @@ impl Coroutine {
     }
 
     #[inline]
-    fn poll<B: Future<Output = Slot> + ?Sized>(
-        self: &Rc<Self>,
-        body: Pin<&mut B>,
-        waker: &Arc<CoroutineWaker>,
-    ) -> Poll<Slot> {
+    fn poll<B: Future<Output = Slot> + ?Sized>(self: &Rc<Self>, body: Pin<&mut B>, waker: &Waker) -> Poll<Slot> {
         struct Current(Option<Rc<Coroutine>>);
         impl Drop for Current {
             fn drop(&mut self) {
@@ -291,9 +287,8 @@ impl Coroutine {
             }
         }
 
-        let waker = Waker::from(waker.clone());
         let _current = Current(CURRENT.replace(Some(self.clone())));
-        let polled = catch_unwind(AssertUnwindSafe(|| body.poll(&mut Context::from_waker(&waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| body.poll(&mut Context::from_waker(waker))));
         polled.unwrap_or_else(|payload| Poll::Ready(Slot::Err(Failure::from_panic(payload))))
     }
 
