@@ -329,6 +329,35 @@ fn coroutine_sleeps() {
 }
 
 #[test]
+fn coroutine_that_uses_its_budget_up() {
+    block_on(async {
+        let steps = ensure_deferred(async {
+            for _ in 0..1_000 {
+                rt::task::consume_budget().await;
+            }
+            1_000
+        });
+        assert_eq!(steps.await.unwrap(), 1_000);
+    });
+}
+
+#[test]
+fn coroutine_that_gives_way_until_a_task_has_run() {
+    block_on(async {
+        let has_run = Rc::new(Cell::new(false));
+        let (runs, looks) = (has_run.clone(), has_run);
+        let task = rt::spawn_local(async move { runs.set(true) });
+        let saw = ensure_deferred(async move {
+            while !looks.get() {
+                rt::task::yield_now().await;
+            }
+        });
+        saw.await.unwrap();
+        task.await.unwrap();
+    });
+}
+
+#[test]
 fn coroutine_waits_for_a_task_of_other_threads() {
     block_on(async {
         let (send, receive) = futures_channel::oneshot::channel();

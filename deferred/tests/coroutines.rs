@@ -302,6 +302,40 @@ fn woken_from_another_thread_goes_home() {
     success_result_of(result);
 }
 
+/// Gives way once: it wakes itself, and is not ready before it is polled again.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn giving_way_lets_the_home_do_other_things() {
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    let result = ensure_deferred(async {
+        yield_now().await;
+        yield_now().await;
+        "had its turns"
+    });
+    assert_no_result(&result);
+    assert_eq!(home.run(), 1);
+    assert_no_result(&result);
+    assert_eq!(home.run(), 1);
+    assert_eq!(success_result_of(result), "had its turns");
+}
+
+#[test]
+fn giving_way_without_a_home() {
+    assert_eq!(success_result_of(ensure_deferred(async { yield_now().await })), ());
+}
+
 #[test]
 fn cancelled_at_a_foreign_await_is_dropped() {
     let home = ByHand::new();

@@ -66,7 +66,9 @@ impl Wake for CoroutineWaker {
 
 fn land(waker: Arc<CoroutineWaker>) {
     let Some(coroutine) = find(waker.key) else { return };
-    if coroutine.is_running() {
+    let home = if OPEN.get() { None } else { home::current() };
+    // Who wakes itself wants others to have their turn, so it goes home, too; without one it has to go on right here.
+    if coroutine.is_running() && home.is_none() {
         // It will be polled again when that poll returns.
         coroutine.is_woken.set(true);
         return;
@@ -78,7 +80,7 @@ fn land(waker: Arc<CoroutineWaker>) {
         LANDED.with_borrow_mut(|landed| landed.push(waker));
         return;
     }
-    match home::current() {
+    match home {
         Some(home) => home.schedule(Box::new(move || resume(&waker))),
         // It waits for Deferreds besides (otherwise it would have failed with `NoHome`), so it will be polled for them.
         None => coroutine.is_queued.set(false),
