@@ -54,14 +54,12 @@ fn destructor_of_a_coroutine_starts_another_one_while_the_thread_exits() {
     }
     let exits = thread::spawn(|| {
         let (awaited, resolver) = Deferred::<u8>::new();
-        resolver.detach();
-        let (held, hold) = Deferred::<u8>::new();
-        let control = held.control();
-        drop(ensure_deferred(async move {
+        let waits = ensure_deferred(async move {
             let _starts = StartsOne;
-            let _ = (awaited.await, held.await);
-        }));
-        std::mem::forget((hold, control));
+            let _ = awaited.await;
+        });
+        // Nothing ends it before the thread does.
+        std::mem::forget((waits, resolver));
     });
     exits.join().unwrap();
 }
