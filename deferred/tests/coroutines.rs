@@ -492,3 +492,16 @@ fn awaits_very_many_at_once() {
     }
     assert_eq!(success_result_of(result), 50_000);
 }
+
+#[test]
+fn woken_from_another_thread_after_an_inner_home_is_gone() {
+    let (outer, inner) = (ByHand::new(), ByHand::new());
+    let _installed = home::install(outer.clone());
+    let foreign = Foreign::default();
+    let result = ensure_deferred(foreign.wait());
+    drop(home::install(inner.clone()));
+    while outer.run() + inner.run() > 0 {}
+    std::thread::spawn(move || foreign.finish()).join().unwrap();
+    while outer.run() > 0 {}
+    success_result_of(result);
+}
