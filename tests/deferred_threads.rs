@@ -329,6 +329,35 @@ fn coroutine_sleeps() {
 }
 
 #[test]
+fn coroutine_that_uses_its_budget_up() {
+    block_on(async {
+        let steps = ensure_deferred(async {
+            for _ in 0..1_000 {
+                rt::task::consume_budget().await;
+            }
+            1_000
+        });
+        assert_eq!(steps.await.unwrap(), 1_000);
+    });
+}
+
+#[test]
+fn coroutine_that_gives_way_until_a_task_has_run() {
+    block_on(async {
+        let has_run = Rc::new(Cell::new(false));
+        let (runs, looks) = (has_run.clone(), has_run);
+        let task = rt::spawn_local(async move { runs.set(true) });
+        let saw = ensure_deferred(async move {
+            while !looks.get() {
+                rt::task::yield_now().await;
+            }
+        });
+        saw.await.unwrap();
+        task.await.unwrap();
+    });
+}
+
+#[test]
 fn coroutine_waits_for_a_task_of_other_threads() {
     block_on(async {
         let (send, receive) = futures_channel::oneshot::channel();
@@ -365,4 +394,70 @@ fn deferred_times_out() {
         resolver.callback("in time").unwrap();
         assert_eq!(soon.await.unwrap(), "in time");
     });
+}
+
+#[test]
+fn failed_before_it_was_awaited_elsewhere() {
+    let (result, lost) = unhandled::capture(|| rt::block_on(Deferred::<u8>::fail("no paper").into_send_future()));
+    assert_eq!(result.unwrap_err().to_string(), "no paper");
+    assert!(lost.is_empty());
+}
+
+#[test]
+fn accepted_by_a_runtime_that_goes_before_it_fires_it() {
+    let runtime = one_thread();
+    let (deferred, resolver) = Deferred::<u8>::new();
+    let resolver = runtime.block_on(async { resolver.into_send() });
+    thread::spawn(move || resolver.callback(1).unwrap()).join().unwrap();
+    drop(runtime);
+    assert!(rt::deferred::failure_result_of(deferred).check::<Abandoned>());
+}
+
+#[test]
+fn abandoned_on_another_thread_between_two_runtimes() {
+    let (deferred, resolver) = Deferred::<u8>::new();
+    let resolver = rt::block_on(async { resolver.into_send() });
+    thread::spawn(move || drop(resolver)).join().unwrap();
+    rt::block_on(async { assert!(deferred.await.unwrap_err().check::<Abandoned>()) });
+}
+
+#[test]
+fn given_up_on_another_thread_between_two_runtimes() {
+    let trace = Trace::default();
+    let cancelled = trace.clone();
+    let (deferred, _resolver) = Deferred::<u8>::with_canceller(move |_| cancelled.say("cancelled"));
+    let mut deferred = Some(deferred);
+    let there = rt::block_on(async { deferred.take().map(Deferred::into_send_future) });
+    thread::spawn(move || drop(there)).join().unwrap();
+    assert!(trace.take().is_empty());
+    rt::block_on(rt::task::yield_now());
+    assert_eq!(trace.take(), ["cancelled"]);
+}
+
+#[test]
+fn coroutine_woken_by_a_thread_between_two_runtimes() {
+    let (sender, receiver) = futures_channel::oneshot::channel::<u8>();
+    let coroutine = rt::block_on(async { ensure_deferred(async { receiver.await.unwrap() }) });
+    thread::spawn(move || sender.send(1).unwrap()).join().unwrap();
+    rt::block_on(async { assert_eq!(coroutine.await.unwrap(), 1) });
+}
+
+#[test]
+fn coroutine_woken_in_a_runtime_that_ends_before_it_goes_on() {
+    let (sender, receiver) = futures_channel::oneshot::channel::<u8>();
+    let coroutine = rt::block_on(async {
+        let coroutine = ensure_deferred(async { receiver.await.unwrap() });
+        sender.send(1).unwrap();
+        coroutine
+    });
+    rt::block_on(async { assert_eq!(coroutine.await.unwrap(), 1) });
+}
+
+#[test]
+fn coroutine_woken_by_a_thread_while_another_runtime_waits() {
+    let (sender, receiver) = futures_channel::oneshot::channel::<u8>();
+    let former = one_thread();
+    let coroutine = former.block_on(async { ensure_deferred(async { receiver.await.unwrap() }) });
+    thread::spawn(move || sender.send(1).unwrap()).join().unwrap();
+    rt::block_on(async { assert_eq!(coroutine.await.unwrap(), 1) });
 }

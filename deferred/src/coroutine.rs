@@ -127,7 +127,7 @@ where
     match blank.coroutine.begin(body.as_mut(), &blank.handle) {
         // Nobody has seen the coroutine yet.
         Some(slot) => {
-            drop(body);
+            let slot = dispose(body, slot);
             blank.put_back();
             match slot {
                 Slot::Returned(_) => {
@@ -162,12 +162,12 @@ struct Blank {
 
 impl Blank {
     fn take() -> Box<Self> {
-        SPARE.take().unwrap_or_else(|| {
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| {
             let coroutine = Rc::new(Coroutine {
                 body: Cell::new(None),
                 target: RefCell::new(None),
                 awaits: RefCell::new(Vec::new()),
-                is_queued: Cell::new(false),
+                has_landed: Cell::new(false),
                 is_woken: Cell::new(false),
                 is_cancelled: Cell::new(None),
                 is_let_go: Cell::new(false),
@@ -185,7 +185,12 @@ impl Blank {
             return;
         }
         self.coroutine.is_woken.set(false);
-        self.coroutine.awaits.borrow_mut().clear();
+        {
+            let mut awaits = self.coroutine.awaits.borrow_mut();
+            awaits.clear();
+            // What one with many at once needed is not kept.
+            awaits.shrink_to(16);
+        }
         // What came meanwhile goes instead; if the thread ends, so does this.
         let _former = SPARE.try_with(|spare| spare.replace(Some(self)));
     }
@@ -193,10 +198,15 @@ impl Blank {
 
 /// Notes what the running coroutine waits for, so that it can be cancelled.
 pub(crate) fn note(wait: &Rc<Await>) {
-    let Some(coroutine) = CURRENT.take() else { return };
+    let Ok(Some(coroutine)) = CURRENT.try_with(Cell::take) else { return };
     {
         let mut awaits = coroutine.awaits.borrow_mut();
-        awaits.retain(|wait| wait.upgrade().is_some_and(|wait| !wait.is_over()));
+        // Not each time: among many at once (`join_all`) that would be quadratic.
+        if awaits.len() == awaits.capacity() {
+            awaits.retain(|wait| wait.upgrade().is_some_and(|wait| !wait.is_over()));
+            let count = awaits.len();
+            awaits.reserve(count.max(4));
+        }
         awaits.push(Rc::downgrade(wait));
     }
     if coroutine.is_let_go.get() {
@@ -210,6 +220,15 @@ thread_local! {
     static CURRENT: Cell<Option<Rc<Coroutine>>> = const { Cell::new(None) };
     static TABLE: RefCell<Table<Coroutine>> = const { RefCell::new(Table::new()) };
     static SPARE: Cell<Option<Box<Blank>>> = const { Cell::new(None) };
+}
+
+/// Drops a future. What it leaves is `slot`, or the panic of its destructor if that says more.
+fn dispose<B: ?Sized>(body: Pin<Box<B>>, slot: Slot) -> Slot {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(body))) else { return slot };
+    match slot {
+        Slot::Err(failure) if !failure.check::<Cancelled>() && !failure.check::<Abandoned>() => Slot::Err(failure),
+        _ => Slot::panicked(payload),
+    }
 }
 
 fn find(key: Key) -> Option<Rc<Coroutine>> {
@@ -229,8 +248,8 @@ struct Coroutine {
     target: RefCell<Option<Rc<Chain>>>,
     /// The Deferreds it awaits at present (and some that it no longer does).
     awaits: RefCell<Vec<Weak<Await>>>,
-    /// Its waker is on a list already.
-    is_queued: Cell<bool>,
+    /// It is to be polled when the scope closes that is open now.
+    has_landed: Cell<bool>,
     /// It was woken while it ran.
     is_woken: Cell<bool>,
     /// It was cancelled while it ran: what it awaits next is cancelled.
@@ -249,10 +268,8 @@ impl Coroutine {
                 Poll::Ready(slot) => return Some(slot),
                 Poll::Pending if self.is_woken.get() => {}
                 Poll::Pending => match thread::note_home() {
-                    Noted::Same => return None,
-                    // A wake from another thread may have gone astray.
-                    Noted::Changed => {}
-                    Noted::NoHome if self.live_awaits().is_empty() => return Some(Slot::Err(Failure::new(NoHome))),
+                    Noted::Same | Noted::Changed => return None,
+                    Noted::NoHome if !self.awaits_a_deferred() => return Some(Slot::Err(Failure::new(NoHome))),
                     Noted::NoHome => return None,
                 },
             }
@@ -267,7 +284,7 @@ impl Coroutine {
             return;
         };
         if let Some(slot) = self.begin(body.as_mut(), &Waker::from(Arc::clone(waker))) {
-            drop(body);
+            let slot = dispose(body, slot);
             remove(waker.key());
             self.end(slot);
             return;
@@ -283,11 +300,12 @@ impl Coroutine {
         struct Current(Option<Rc<Coroutine>>);
         impl Drop for Current {
             fn drop(&mut self) {
-                CURRENT.set(self.0.take());
+                let _ended = CURRENT.try_with(|current| current.replace(self.0.take()));
             }
         }
 
-        let _current = Current(CURRENT.replace(Some(self.clone())));
+        // If the thread ends nobody is noted.
+        let _current = Current(CURRENT.try_with(|current| current.replace(Some(self.clone()))).ok().flatten());
         let polled = catch_unwind(AssertUnwindSafe(|| body.poll(&mut Context::from_waker(waker))));
         polled.unwrap_or_else(|payload| Poll::Ready(Slot::Err(Failure::from_panic(payload))))
     }
@@ -308,8 +326,7 @@ impl Coroutine {
         };
         let awaits = self.live_awaits();
         if awaits.is_empty() {
-            drop(body);
-            self.end(Slot::Err(Failure::new(Cancelled::default())));
+            self.end(dispose(body, Slot::Err(Failure::new(Cancelled::default()))));
             return;
         }
         self.body.set(Some(body));
@@ -325,6 +342,18 @@ impl Coroutine {
         is_running
     }
 
+    fn awaits_a_deferred(&self) -> bool {
+        let mut awaits = self.awaits.borrow_mut();
+        // From the end, and without those that it finds over: it is asked at each poll, and there may be many.
+        while let Some(wait) = awaits.last() {
+            if wait.upgrade().is_some_and(|wait| !wait.is_over()) {
+                return true;
+            }
+            awaits.pop();
+        }
+        false
+    }
+
     fn live_awaits(&self) -> Vec<Rc<Await>> {
         self.awaits.borrow().iter().filter_map(Weak::upgrade).filter(|wait| !wait.is_over()).collect()
     }
@@ -332,11 +361,12 @@ impl Coroutine {
     /// Nobody can wake it any more.
     fn forsaken(&self) {
         let Some(body) = self.body.take() else { return };
-        let is_detached = !self.live_awaits().is_empty();
-        drop(body);
+        let is_detached = self.awaits_a_deferred();
         // What it awaited was detached, so that is what its Deferred is, too.
-        if !is_detached {
-            self.end(Slot::Err(Failure::new(Abandoned)));
+        let slot = if is_detached { Slot::Empty } else { Slot::Err(Failure::new(Abandoned)) };
+        match dispose(body, slot) {
+            Slot::Empty => {}
+            slot => self.end(slot),
         }
     }
 }

@@ -100,6 +100,8 @@ impl Drop for Installed {
         let former = self.former.take();
         // If the thread ends there is nothing to put back. The one taken away is dropped outside of the borrow.
         let _ours = HOME.try_with(|home| home.replace(former));
+        // Other threads find the former one again.
+        started();
     }
 }
 

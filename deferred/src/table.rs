@@ -25,11 +25,10 @@ impl<T: ?Sized> Table<T> {
     }
 }
 
-/// # Panics
-///
-/// If the thread ends.
+/// If the thread ends, the key names nothing.
 pub(crate) fn insert<T: ?Sized>(table: &'static Local<T>, value: Rc<T>) -> Key {
-    table.with_borrow_mut(|table| {
+    let insert = |table: &RefCell<Table<T>>| {
+        let mut table = table.borrow_mut();
         let index = table.free.pop().unwrap_or_else(|| {
             table.places.push((0, None));
             u32::try_from(table.places.len() - 1).expect("fewer than 2^32 things of one thread")
@@ -37,7 +36,9 @@ pub(crate) fn insert<T: ?Sized>(table: &'static Local<T>, value: Rc<T>) -> Key {
         let place = &mut table.places[index as usize];
         place.1 = Some(value);
         Key { index, generation: place.0 }
-    })
+    };
+    // Nobody looks there any more.
+    table.try_with(insert).unwrap_or(Key { index: 0, generation: 0 })
 }
 
 /// `None` if it was removed, and if the thread ends.

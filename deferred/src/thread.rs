@@ -1,26 +1,49 @@
 //! A thread that has Deferreds, as the other threads see it.
 //!
 //! What belongs to it stays in tables of its own; another thread holds a key and this way to it. The way leads through
-//! the [home](crate::home) that the thread has at present, so a coroutine outlives the runtime in which it began, and
-//! goes on in the next.
+//! the [home](crate::home) that the thread has at present. What is [posted](Thread::post) goes with that home.
+//! What is [left](Thread::leave) does not: it waits here, and the home is only asked to look. So a coroutine outlives the
+//! runtime in which it began, and goes on in the next, whenever it was woken.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::mem;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::home::{self, Home, Remote, SendJob};
 
 /// The way to a thread.
 pub(crate) struct Thread {
     id: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
     /// The home that was noted last.
-    remote: Mutex<Option<Arc<dyn Remote>>>,
+    remote: Option<Arc<dyn Remote>>,
+    /// Jobs for whichever home comes to look, in order.
+    left: VecDeque<SendJob>,
+    /// The thread is ending: nobody will look.
+    has_ended: bool,
 }
 
 struct Here {
     thread: Arc<Thread>,
     noted: Option<Weak<dyn Home>>,
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        let mut state = self.thread.lock();
+        state.has_ended = true;
+        let left = (mem::take(&mut state.left), state.remote.take());
+        drop(state);
+        // Outside of the lock: it is others'.
+        drop(left);
+    }
 }
 
 thread_local! {
@@ -46,7 +69,7 @@ pub(crate) enum Noted {
     NoHome,
     /// The same as before.
     Same,
-    /// Another one. What came in until now may have gone to the former.
+    /// Another one.
     Changed,
 }
 
@@ -62,9 +85,15 @@ pub(crate) fn note_home() -> Noted {
     });
     match former {
         Ok(Some(_former)) => {
-            let former = thread.lock().replace(home.remote());
+            let remote = home.remote();
+            let (former, count) = {
+                let mut state = thread.lock();
+                (state.remote.replace(remote), state.left.len())
+            };
             // Outside of the lock: it is the runtime's.
             drop(former);
+            // The former one may have been asked to look, and has not.
+            (0..count).for_each(|_| home.schedule(Box::new(run_one_left)));
             Noted::Changed
         }
         Ok(None) | Err(_) => Noted::Same,
@@ -80,9 +109,17 @@ pub(crate) fn started() {
     }
 }
 
+/// What a home is asked to do, once for each job that is left.
+fn run_one_left() {
+    let job = this().lock().left.pop_front();
+    if let Some(job) = job {
+        job();
+    }
+}
+
 impl Thread {
     fn new() -> Arc<Self> {
-        Arc::new(Self { id: this_id(), remote: Mutex::new(None) })
+        Arc::new(Self { id: this_id(), state: Mutex::default() })
     }
 
     pub(crate) fn is_here(&self) -> bool {
@@ -95,15 +132,38 @@ impl Thread {
     ///
     /// The job, if that thread has no home.
     pub(crate) fn post(&self, job: SendJob) -> Result<(), SendJob> {
-        let remote = self.lock().clone();
+        let remote = self.lock().remote.clone();
         match remote {
             Some(remote) => remote.post(job),
             None => Err(job),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn Remote>>> {
-        self.remote.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Runs `job` there as soon as that thread has a home, this one or another. It is dropped if the thread ends before.
+    ///
+    /// Without a home nobody takes the jobs away, so who leaves them limits their number.
+    pub(crate) fn leave(&self, job: SendJob) {
+        let remote = {
+            let mut state = self.lock();
+            if state.has_ended {
+                drop(state);
+                drop(job);
+                return;
+            }
+            state.left.push_back(job);
+            state.remote.clone()
+        };
+        let home = if self.is_here() { home::current() } else { None };
+        match (home, remote) {
+            (Some(home), _) => home.schedule(Box::new(run_one_left)),
+            // If that one is gone, the next one will look.
+            (None, Some(remote)) => drop(remote.post(Box::new(run_one_left))),
+            (None, None) => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

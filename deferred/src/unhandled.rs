@@ -1,8 +1,8 @@
 //! No failure is lost: what nobody handled is reported.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::Failure;
@@ -110,11 +110,14 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 thread_local! {
     /// The collections of `capture` that are open on this thread, innermost last.
     static CAPTURED: RefCell<Vec<Vec<Unhandled>>> = const { RefCell::new(Vec::new()) };
+    /// The hook is called on this thread now.
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Calls `hook` for every unhandled failure in this process, in place of a text on stderr.
 ///
-/// It is called on the thread of the Deferred, in the very call that gave up the last handle; it should not panic.
+/// It is called on the thread of the Deferred, in the very call that gave up the last handle. What the hook itself loses,
+/// and what it was told of if it panics, goes where it goes without a hook; its panic ends there.
 ///
 /// # Examples
 ///
@@ -209,12 +212,36 @@ pub fn report(unhandled: Unhandled) {
         return;
     }
     let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
-    match hook {
-        Some(hook) => hook(&unhandled),
-        None => log(&unhandled),
+    if !hook.is_some_and(|hook| call(&*hook, &unhandled)) {
+        log(&unhandled);
     }
     if let Some(observer) = observer {
         (observer.was_reported)(&unhandled);
+    }
+}
+
+/// Whether the hook has been told. Whoever reports is in the middle of something, often in a destructor, so that a panic
+/// must not go through it; and a hook that loses something each time must not call itself for ever.
+fn call(hook: &(dyn Fn(&Unhandled) + Send + Sync), unhandled: &Unhandled) -> bool {
+    struct Inside;
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            IN_HOOK.set(false);
+        }
+    }
+    if IN_HOOK.replace(true) {
+        return false;
+    }
+    let _inside = Inside;
+    match catch_unwind(AssertUnwindSafe(|| hook(unhandled))) {
+        Ok(()) => true,
+        Err(payload) => {
+            // A payload whose destructor panics is left where it is.
+            if let Err(nested) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                std::mem::forget(nested);
+            }
+            false
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Coroutines go on inside the call that fires what they await, through whatever stands between.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -302,6 +302,43 @@ fn woken_from_another_thread_goes_home() {
     success_result_of(result);
 }
 
+/// Gives way once: it wakes itself, and is not ready before it is polled again.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn giving_way_lets_the_home_do_other_things() {
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    // The first one tells the thread of its home, which is asked once more then.
+    drop(ensure_deferred(yield_now()));
+    while home.run() > 0 {}
+    let result = ensure_deferred(async {
+        yield_now().await;
+        yield_now().await;
+        "had its turns"
+    });
+    assert_no_result(&result);
+    assert_eq!(home.run(), 1);
+    assert_no_result(&result);
+    assert_eq!(home.run(), 1);
+    assert_eq!(success_result_of(result), "had its turns");
+}
+
+#[test]
+fn giving_way_without_a_home() {
+    assert_eq!(success_result_of(ensure_deferred(async { yield_now().await })), ());
+}
+
 #[test]
 fn cancelled_at_a_foreign_await_is_dropped() {
     let home = ByHand::new();
@@ -327,4 +364,144 @@ fn forgotten_by_who_should_wake_it() {
     assert_no_result(&result);
     foreign.0.lock().unwrap().1 = None;
     assert!(failure_result_of(result).check::<Abandoned>());
+}
+
+#[test]
+fn woken_from_another_thread_between_two_homes() {
+    let foreign = Foreign::default();
+    let result = {
+        let _installed = home::install(ByHand::new());
+        ensure_deferred(foreign.wait())
+    };
+    std::thread::spawn(move || foreign.finish()).join().unwrap();
+    assert_no_result(&result);
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    while home.run() > 0 {}
+    success_result_of(result);
+}
+
+#[test]
+fn woken_on_its_own_thread_between_two_homes() {
+    let foreign = Foreign::default();
+    let result = {
+        let _installed = home::install(ByHand::new());
+        ensure_deferred(foreign.wait())
+    };
+    foreign.finish();
+    assert_no_result(&result);
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    while home.run() > 0 {}
+    success_result_of(result);
+}
+
+#[test]
+fn wake_that_its_home_takes_along_comes_to_the_next() {
+    let (foreign, other) = (Foreign::default(), Foreign::default());
+    let (result, from_thread) = {
+        let _installed = home::install(ByHand::new());
+        let results = (ensure_deferred(foreign.wait()), ensure_deferred(other.wait()));
+        foreign.finish();
+        std::thread::spawn(move || other.finish()).join().unwrap();
+        results
+    };
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    while home.run() > 0 {}
+    success_result_of(result);
+    success_result_of(from_thread);
+}
+
+#[test]
+fn wake_that_waits_in_another_home_which_lives() {
+    let (former, foreign) = (ByHand::new(), Foreign::default());
+    let result = {
+        let _installed = home::install(former.clone());
+        ensure_deferred(foreign.wait())
+    };
+    std::thread::spawn(move || foreign.finish()).join().unwrap();
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    while home.run() > 0 {}
+    success_result_of(result);
+    // It looks, and finds nothing to do.
+    while former.run() > 0 {}
+}
+
+#[test]
+fn forgotten_on_another_thread_between_two_homes() {
+    let foreign = Foreign::default();
+    let result = {
+        let _installed = home::install(ByHand::new());
+        ensure_deferred(foreign.wait())
+    };
+    std::thread::spawn(move || foreign.0.lock().unwrap().1 = None).join().unwrap();
+    assert_no_result(&result);
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    while home.run() > 0 {}
+    assert!(failure_result_of(result).check::<Abandoned>());
+}
+
+#[test]
+fn resumed_in_its_place_although_the_home_will_poll_it_too() {
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    let foreign = Foreign::default();
+    let (deferred, resolver) = Deferred::new();
+    let waiting = foreign.wait();
+    let result = ensure_deferred(async move {
+        let ((), value) = join!(waiting.fuse(), deferred.into_future());
+        value
+    });
+    foreign.finish();
+    resolver.callback(3).unwrap();
+    assert_eq!(success_result_of(result), 3);
+    while home.run() > 0 {}
+}
+
+#[test]
+fn destructor_panics_when_it_is_cancelled() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor");
+        }
+    }
+    let home = ByHand::new();
+    let _installed = home::install(home.clone());
+    let foreign = Foreign::default();
+    let waiting = foreign.wait();
+    let result = ensure_deferred(async move {
+        let _bomb = Bomb;
+        waiting.await;
+    });
+    result.cancel();
+    assert!(failure_result_of(result).to_string().contains("a destructor"));
+}
+
+/// Seen taking minutes with a look at all of them for each.
+#[test]
+fn awaits_very_many_at_once() {
+    let (deferreds, resolvers): (Vec<_>, Vec<_>) = (0..50_000).map(|_| Deferred::<()>::new()).unzip();
+    let result =
+        ensure_deferred(async { future::join_all(deferreds.into_iter().map(IntoFuture::into_future)).await.len() });
+    for resolver in resolvers {
+        resolver.callback(()).unwrap();
+    }
+    assert_eq!(success_result_of(result), 50_000);
+}
+
+#[test]
+fn woken_from_another_thread_after_an_inner_home_is_gone() {
+    let (outer, inner) = (ByHand::new(), ByHand::new());
+    let _installed = home::install(outer.clone());
+    let foreign = Foreign::default();
+    let result = ensure_deferred(foreign.wait());
+    drop(home::install(inner.clone()));
+    while outer.run() + inner.run() > 0 {}
+    std::thread::spawn(move || foreign.finish()).join().unwrap();
+    while outer.run() > 0 {}
+    success_result_of(result);
 }

@@ -1,5 +1,6 @@
 //! Many tasks, joined as they end.
 
+mod ended;
 mod finished;
 
 #[cfg(test)]
@@ -9,11 +10,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use self::ended::Ended;
 use self::finished::Finished;
 use crate::coop;
 use crate::handle::Handle;
@@ -162,6 +164,7 @@ impl<T: 'static> JoinSet<T> {
         self.insert(handle.spawn_blocking(f))
     }
 
+    #[track_caller]
     fn insert(&mut self, mut handle: JoinHandle<T>) -> AbortHandle {
         let (id, abort) = (handle.id(), handle.abort_handle());
         let waker = self.finished.waker(id);
@@ -169,7 +172,7 @@ impl<T: 'static> JoinSet<T> {
             Poll::Pending => Member::Running(handle),
             Poll::Ready(result) => {
                 waker.wake();
-                Member::Ended(Box::new(result))
+                Member::Ended(Box::new(Ended::new(result, Location::caller())))
             }
         };
         self.members.insert(id, member);
@@ -285,7 +288,7 @@ impl<T: 'static> JoinSet<T> {
             return Some(result.map(|output| (id, output)));
         }
         match self.remove(id) {
-            Some(Member::Ended(result)) => Some((*result).map(|output| (id, output))),
+            Some(Member::Ended(ended)) => Some(ended.take().map(|output| (id, output))),
             _ => unreachable!("it is a member, and does not run"),
         }
     }
@@ -355,7 +358,7 @@ enum Member<T> {
     /// Its waker adds it to the list of those that have ended.
     Running(JoinHandle<T>),
     /// It had ended before it could be waited for, and is in the list. Boxed, because that is rare.
-    Ended(Box<Result<T, JoinError>>),
+    Ended(Box<Ended<T>>),
 }
 
 /// Spreads ids, which are numbers in a row, over the bits that a hash table looks at.

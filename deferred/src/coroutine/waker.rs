@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use super::{Key, find, remove};
@@ -22,13 +23,37 @@ pub(crate) fn wake(waker: Waker) {
         waker.wake();
         return;
     }
-    let first = LANDED.with_borrow(Vec::len);
-    {
-        let _open = Open::new();
-        waker.wake();
+    // If the thread ends, nobody goes on.
+    let first = LANDED.try_with(|landed| landed.borrow().len()).unwrap_or(0);
+    // Dropped after the scope.
+    let _landed = Landed { first };
+    let _open = Open::new();
+    waker.wake();
+}
+
+/// What has landed since there were `first`; they are polled when the scope has closed, also if a waker has panicked.
+struct Landed {
+    first: usize,
+}
+
+impl Landed {
+    fn next(&self) -> Option<Arc<CoroutineWaker>> {
+        let next = |landed: &RefCell<Vec<_>>| {
+            let mut landed = landed.borrow_mut();
+            (landed.len() > self.first).then(|| landed.remove(self.first))
+        };
+        LANDED.try_with(next).ok().flatten()
     }
-    while let Some(waker) = LANDED.with_borrow_mut(|landed| (landed.len() > first).then(|| landed.remove(first))) {
-        resume(&waker);
+}
+
+impl Drop for Landed {
+    fn drop(&mut self) {
+        while let Some(waker) = self.next() {
+            if let Some(coroutine) = find(waker.key) {
+                coroutine.has_landed.set(false);
+                coroutine.run(&waker);
+            }
+        }
     }
 }
 
@@ -36,11 +61,13 @@ pub(crate) fn wake(waker: Waker) {
 pub(super) struct CoroutineWaker {
     key: Key,
     thread: Arc<Thread>,
+    /// Another thread has left word that it is to be resumed. One is enough.
+    is_left: AtomicBool,
 }
 
 impl CoroutineWaker {
     pub(super) fn new(key: Key) -> Arc<Self> {
-        Arc::new(Self { key, thread: thread::this() })
+        Arc::new(Self { key, thread: thread::this(), is_left: AtomicBool::new(false) })
     }
 
     pub(super) fn key(&self) -> Key {
@@ -52,10 +79,8 @@ impl Wake for CoroutineWaker {
     fn wake(self: Arc<Self>) {
         if self.thread.is_here() {
             land(self);
-        } else {
-            let thread = Arc::clone(&self.thread);
-            // If that thread runs no jobs any more, its coroutines do not run either.
-            let _ = thread.post(Box::new(move || resume(&self)));
+        } else if !self.is_left.swap(true, Ordering::AcqRel) {
+            leave(self);
         }
     }
 
@@ -66,30 +91,32 @@ impl Wake for CoroutineWaker {
 
 fn land(waker: Arc<CoroutineWaker>) {
     let Some(coroutine) = find(waker.key) else { return };
-    if coroutine.is_running() {
-        // It will be polled again when that poll returns.
-        coroutine.is_woken.set(true);
-        return;
-    }
-    if coroutine.is_queued.replace(true) {
-        return;
-    }
+    let is_running = coroutine.is_running();
     if OPEN.get() {
-        LANDED.with_borrow_mut(|landed| landed.push(waker));
-        return;
-    }
-    match home::current() {
-        Some(home) => home.schedule(Box::new(move || resume(&waker))),
-        // It waits for Deferreds besides (otherwise it would have failed with `NoHome`), so it will be polled for them.
-        None => coroutine.is_queued.set(false),
+        if is_running {
+            // It will be polled again when that poll returns.
+            coroutine.is_woken.set(true);
+        } else if !coroutine.has_landed.replace(true) {
+            let _ = LANDED.try_with(|landed| landed.borrow_mut().push(waker));
+        }
+    } else if is_running && home::current().is_none() {
+        // Who wakes itself wants others to have their turn. Here nobody else has one.
+        coroutine.is_woken.set(true);
+    } else if !waker.is_left.swap(true, Ordering::AcqRel) {
+        leave(waker);
     }
 }
 
-fn resume(waker: &Arc<CoroutineWaker>) {
-    if let Some(coroutine) = find(waker.key) {
-        coroutine.is_queued.set(false);
-        coroutine.run(waker);
-    }
+/// Has it resumed by the home of its thread, as soon as there is one.
+fn leave(waker: Arc<CoroutineWaker>) {
+    let thread = Arc::clone(&waker.thread);
+    thread.leave(Box::new(move || {
+        // AcqRel, here and where it is set: who has found it set has done what it woke for before this poll.
+        waker.is_left.swap(false, Ordering::AcqRel);
+        if let Some(coroutine) = find(waker.key) {
+            coroutine.run(&waker);
+        }
+    }));
 }
 
 impl Drop for CoroutineWaker {
@@ -98,8 +125,7 @@ impl Drop for CoroutineWaker {
         if self.thread.is_here() {
             forsake(key);
         } else {
-            // If that thread runs no jobs any more, its table goes with it.
-            let _ = self.thread.post(Box::new(move || forsake(key)));
+            self.thread.leave(Box::new(move || forsake(key)));
         }
     }
 }

@@ -14,7 +14,7 @@ thread_local! {
 
 /// It holds what is in the table of its thread, from wherever it is; dropping it lets that go, on its own thread.
 pub(super) struct Anchor {
-    /// `None` when somebody else lets go.
+    /// `None` when it has been let go.
     key: Option<Key>,
     thread: Arc<Thread>,
 }
@@ -25,25 +25,37 @@ impl Anchor {
         Self { key: Some(table::insert(&TABLE, value)), thread: thread::this() }
     }
 
-    /// Calls `f` with what it holds: at once on its own thread, soon from another one. Not at all if it has been let go.
+    /// Calls `f` with what it holds, and lets that go: at once on its own thread, soon from another one. If `f` is dropped
+    /// with the home that was to call it, what it holds is let go nevertheless.
     ///
     /// # Errors
     ///
     /// If its thread runs nothing any more. `f` has been dropped then.
-    pub(super) fn reach<T: 'static>(mut self, f: impl FnOnce(&T) + Send + 'static) -> Result<(), Unreachable> {
-        let key = self.key.take();
-        let call = move || {
-            if let Some(value) = key.and_then(let_go)
-                && let Some(value) = value.downcast_ref::<T>()
-            {
-                f(value);
-            }
-        };
-        if self.thread.is_here() {
-            call();
+    pub(super) fn reach<T: 'static>(self, f: impl FnOnce(&T) + Send + 'static) -> Result<(), Unreachable> {
+        let thread = Arc::clone(&self.thread);
+        if thread.is_here() {
+            self.call(f);
             return Ok(());
         }
-        self.thread.post(Box::new(call)).map_err(|_| Unreachable)
+        thread.post(Box::new(move || self.call(f))).map_err(|_| Unreachable)
+    }
+
+    /// As `reach`; if its thread runs nothing now, as soon as it does.
+    pub(super) fn reach_some_time<T: 'static>(self, f: impl FnOnce(&T) + Send + 'static) {
+        let thread = Arc::clone(&self.thread);
+        if thread.is_here() {
+            self.call(f);
+        } else {
+            thread.leave(Box::new(move || self.call(f)));
+        }
+    }
+
+    fn call<T: 'static>(mut self, f: impl FnOnce(&T)) {
+        if let Some(value) = self.key.take().and_then(let_go)
+            && let Some(value) = value.downcast_ref::<T>()
+        {
+            f(value);
+        }
     }
 }
 
@@ -57,8 +69,7 @@ impl Drop for Anchor {
         if self.thread.is_here() {
             drop(let_go(key));
         } else {
-            // If that thread runs no jobs any more, its table goes with it.
-            let _ = self.thread.post(Box::new(move || drop(let_go(key))));
+            self.thread.leave(Box::new(move || drop(let_go(key))));
         }
     }
 }

@@ -147,14 +147,14 @@ impl<T: Send + 'static> Deferred<T> {
         let anchor = Anchor::new(held);
         let handover = Arc::new(Handover::new());
         let delivery = Delivery::new(Arc::clone(&handover));
-        // In this order: the chain is held before its consumer goes.
-        drop(self);
         chain.add(move |slot: &mut Slot| {
             delivery.arrive(slot);
             if let Some(held) = weak.upgrade() {
                 drop(held.0.take());
             }
         });
+        // Last: the chain is held by then, and a failure that it has already has been taken.
+        drop(self);
         SendFuture { handover, anchor: Some(anchor), created }
     }
 }
@@ -229,8 +229,7 @@ impl<T> Drop for SendFuture<T> {
                         chain.cancel(created);
                     }
                 };
-                // If that thread runs nothing any more, nothing is left to cancel.
-                let _ = anchor.reach(cancel);
+                anchor.reach_some_time(cancel);
             }
         }
     }
