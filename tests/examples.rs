@@ -76,7 +76,7 @@ fn threads() {
         "part 1 of 3, at home: true",
         "part 2 of 3, at home: true",
         "part 3 of 3, at home: true",
-        "sum: 17997000",
+        "sum: 14997000",
         "not found: true",
         "a word from a plain thread",
         "answer: 42, at home: true",
