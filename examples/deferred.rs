@@ -1,8 +1,8 @@
 //! One job, three times: with callbacks, with `#[rt::inline_callbacks]`, and with plain async.
 //!
 //! The job fetches three pages, waits for each as long as it is worth, and says how many words it has. A page that is not
-//! there is no reason to give up, and neither is one that takes too long. The site is a server of its own on 127.0.0.1: ask for a path on a
-//! line, get `ok` or `missing` and the page.
+//! there is no reason to give up, and neither is one that takes too long. The site is a server of its own on 127.0.0.1:
+//! ask for a path on a line, get `ok` or `missing` and the page.
 //!
 //! Fetching one page is there three times, too, as one meets it: `get_page_sync` blocks, `get_page_then` takes a completion
 //! callback, and `get_page` returns a Deferred. The last two stand on `fetch`, which is async.

@@ -34,7 +34,8 @@
 //! - *Taking turns.* [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`].
 //! - *Time.* [`Reactor`], or a [`Clock`] that stands still until a test moves it. [`Deferred::add_timeout`], [`defer_later`],
 //!   [`LoopingCall`]; [`Cooperator`], [`cooperate`] and [`coiterate`] for long work in pieces; [`Debounce`].
-//! - *Soon.* [`eventually`], [`fire_eventually`] and [`flush_eventual_queue`], with [`run_eventual_queue`] where there is no runtime; [`call_when_running`].
+//! - *Soon.* [`eventually`], [`fire_eventually`] and [`flush_eventual_queue`], with [`run_eventual_queue`] where there is no
+//!   runtime; [`call_when_running`].
 //! - *Other threads.* [`defer_to_thread`], and back from there [`call_from_thread`] and [`block_on_from_thread`];
 //!   [`ReactorHandle`] for threads of any kind; [`SendResolver`] and [`SendFuture`], the two ends of a Deferred.
 //! - *Kept.* `DeferredCache`, with the feature `lru`.
