@@ -1,4 +1,5 @@
-//! An async runtime: tasks, timers, TCP, signals and blocking calls, on many threads or on one.
+//! An async runtime: tasks, timers, TCP, signals and blocking calls, on many threads or on one, and Twisted's
+//! [`Deferred`] beside `async fn`.
 //!
 //! ```
 //! use rt::time::{Duration, sleep, timeout};
@@ -22,8 +23,17 @@
 //! 3. [`net`]: TCP. The methods that read and write are those of `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
 //! 4. [`io`] and [`signal`]: standard input, Ctrl-C, and descriptors of your own.
 //! 5. [`runtime`]: a runtime to one's measure, handles for other threads, shutdown. [`spawn_blocking`] for what blocks.
+//! 6. [`deferred`]: results that somebody will deliver, with callbacks; [`macro@inline_callbacks`] for the same in straight
+//!    code. The pages `docs/deferred-for-rust-programmers.md` and `docs/deferred-for-twisted-programmers.md` lead in.
 //!
-//! Twisted's Deferred and Protocol come next and are not there yet.
+//! Twisted's Protocol comes next and is not there yet.
+//!
+//! # No failure is lost
+//!
+//! The failure of a [`Deferred`] whose last handle is gone, and the panic or error of a task or blocking call whose
+//! [`JoinHandle`] is, are reported, with the place where each was made: to the hook of [`deferred::unhandled`], else to
+//! `tracing`, else on stderr. [`Builder::unhandled_failure`](runtime::Builder::unhandled_failure) can end the runtime or
+//! the process with the first one, and a [`macro@test`] fails.
 //!
 //! # For who knows tokio
 //!
@@ -46,12 +56,17 @@
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
 //! | `tokio::signal` | `rt::signal`, the same names |
+//! | `runtime::UnhandledPanic`; a task's error that nobody joins is lost | `runtime::UnhandledFailure`, for errors and for Deferreds, too; reported in any case |
+//! | `sync::oneshot`, whose receiver a task awaits | [`Deferred`] and [`Resolver`], where callbacks or one thread will do |
 //! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock (the page `docs/channels.md`) |
 //! | `fs`, `process`, UDP, Unix sockets | not there |
 //!
 //! # Features
 //!
-//! `macros` (`#[rt::main]`, `#[rt::test]`) and `net` ([`net`]), both on by default.
+//! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
+//! - `net`: [`net`]. On by default.
+//! - `tracing`: failures that nobody handles become events of the crate `tracing`, where no hook takes them.
+//! - `lru`: `rt::deferred::DeferredCache`.
 
 #[cfg(feature = "macros")]
 pub use rt_macros::{inline_callbacks, main, test};
@@ -117,6 +132,7 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../docs/channels.md")]
     mod channels {}
+    #[cfg(feature = "macros")]
     #[doc = include_str!("../docs/deferred-for-rust-programmers.md")]
     mod deferred_for_rust_programmers {}
     #[cfg(feature = "macros")]

@@ -10,6 +10,17 @@ use rustix::process::Signal;
 const NOTHING: [&str; 0] = [];
 
 #[test]
+fn deferred() {
+    let lines = [
+        "the same page three times: true",
+        "with callbacks: /index 9 words, /gone not there, /slow too slow",
+        "with inline_callbacks: /index 9 words, /gone not there, /slow too slow",
+        "with async: /index 9 words, /gone not there, /slow too slow",
+    ];
+    assert_eq!(Example::start("deferred", NOTHING).end(), ended_well(lines));
+}
+
+#[test]
 fn echo() {
     assert_eq!(Example::start("echo", NOTHING).end(), ended_well(["hello, echo"]));
 }
@@ -33,6 +44,46 @@ fn hello_stdin_to_ctrl_c_while_input_waits() {
     assert_eq!(hello.line(), "Hello, Ann!");
     hello.signal(Signal::INT);
     assert_eq!(hello.end(), ended_well(["Goodbye."]));
+}
+
+#[test]
+fn looping_call() {
+    let lines = [
+        "tick",
+        "tick",
+        "tick",
+        "the clock has stopped: true",
+        "beat, 1 in one",
+        "beat, 2 in one",
+        "it ended: out of breath",
+        "sum 1",
+        "sort 1",
+        "sum 2",
+        "sort 2",
+        "sum 3",
+        "poll 1",
+        "poll 2",
+        "poll 3",
+        "polling was stopped: true",
+        "done",
+    ];
+    assert_eq!(Example::start("looping_call", NOTHING).end(), ended_well(lines));
+}
+
+#[test]
+fn threads() {
+    let lines = [
+        "part 1 of 3, at home: true",
+        "part 2 of 3, at home: true",
+        "part 3 of 3, at home: true",
+        "sum: 14997000",
+        "not found: true",
+        "a word from a plain thread",
+        "answer: 42, at home: true",
+        "forgotten: abandoned: the last resolver was dropped without firing",
+        "gave up: true",
+    ];
+    assert_eq!(Example::start("threads", NOTHING).end(), ended_well(lines));
 }
 
 #[test]

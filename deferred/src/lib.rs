@@ -20,6 +20,36 @@
 //!
 //! Firing needs no runtime: callbacks and coroutines run inside the call that fires. What does need a thread to come
 //! back to finds it through the seams [`home`] and [`ReactorTime`], which a runtime fills in.
+//!
+//! # What is here
+//!
+//! - *One result.* [`Deferred`] for who wants it, [`Resolver`] for who has it, [`Control`] for who may stop it, [`State`].
+//!   [`IntoOutcome`] says what a callback may return, [`Outcome`] is for one that returns now this, now that.
+//!   [`maybe_deferred`] and [`execute`] call a function and make a Deferred of what comes.
+//! - *Failures.* [`Failure`], and the errors of this crate's own: [`Cancelled`], [`TimedOut`], [`Abandoned`],
+//!   [`AlreadyCalled`], [`FirstError`], [`FailureGroup`]. What nobody handles goes to [`unhandled`].
+//! - *Async code.* [`ensure_deferred`] and [`inline_callbacks`](inline_callbacks()) start a coroutine; `deferred.await` is a
+//!   [`DeferredFuture`].
+//! - *Several.* [`gather_results`], [`race`], [`DeferredList`]; [`OneShotObservers`] where many wait for one.
+//! - *Taking turns.* [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`].
+//! - *Time.* [`Reactor`], or a [`Clock`] that stands still until a test moves it. [`Deferred::add_timeout`], [`defer_later`],
+//!   [`LoopingCall`]; [`Cooperator`], [`cooperate`] and [`coiterate`] for long work in pieces; [`Debounce`].
+//! - *Soon.* [`eventually`], [`fire_eventually`] and [`flush_eventual_queue`], with [`run_eventual_queue`] where there is no
+//!   runtime; [`call_when_running`].
+//! - *Other threads.* [`defer_to_thread`], and back from there [`call_from_thread`] and [`block_on_from_thread`];
+//!   [`ReactorHandle`] for threads of any kind; [`SendResolver`] and [`SendFuture`], the two ends of a Deferred.
+//! - *Kept.* `DeferredCache`, with the feature `lru`.
+//! - *Tests.* [`success_result_of`], [`failure_result_of`], [`assert_no_result`], [`unhandled::capture`].
+//!
+//! # Without rt
+//!
+//! Chains and coroutines over Deferreds work anywhere. For timers, other threads and coroutines that wait for anything else,
+//! another executor [installs](home::install) a [`Home`](home::Home) on its threads.
+//!
+//! # Features
+//!
+//! - `tracing`: unhandled failures become events of the crate `tracing`, where no hook takes them.
+//! - `lru`: `DeferredCache`.
 
 mod deferred;
 mod outcome;
