@@ -343,7 +343,7 @@ impl Chain {
                     current.set(SWALLOW);
                 }
                 if !current.has(CALLED) {
-                    current.fail_pending(Failure::new(Cancelled::default()), place);
+                    current.fail_pending(Failure::at(place, Cancelled::default()), place);
                 }
                 return;
             }
@@ -356,7 +356,7 @@ impl Chain {
                 Some(Some(source)) => current = source,
                 // What it waited for is gone and will never answer (it was detached): the answer comes from here.
                 Some(None) => {
-                    current.slot.set(Slot::Err(Failure::new(Cancelled::default())));
+                    current.slot.set(Slot::Err(Failure::at(place, Cancelled::default())));
                     current.paused.set(current.paused.get() - 1);
                     current.run();
                     return;
@@ -625,7 +625,7 @@ impl Chain {
         let left = self.resolvers.get() - 1;
         self.resolvers.set(left);
         if left == 0 && !self.has(CALLED | DETACHED) && self.is_wanted() {
-            self.fail_pending(Failure::new(Abandoned), self.created.get());
+            self.fail_pending(Failure::at(self.created.get(), Abandoned), self.created.get());
         }
     }
 

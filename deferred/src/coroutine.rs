@@ -326,7 +326,7 @@ impl Coroutine {
         };
         let awaits = self.live_awaits();
         if awaits.is_empty() {
-            self.end(dispose(body, Slot::Err(Failure::new(Cancelled::default()))));
+            self.end(dispose(body, Slot::Err(Failure::at(place, Cancelled::default()))));
             return;
         }
         self.body.set(Some(body));

@@ -134,7 +134,7 @@ impl<T: 'static> Deferred<T> {
             let resolver = Resolver::of(chain.clone());
             canceller(&resolver);
             // Before the resolver goes: what is cancelled is not abandoned.
-            chain.fail_pending(Failure::new(crate::Cancelled::default()), place);
+            chain.fail_pending(Failure::at(place, crate::Cancelled::default()), place);
         }));
         (deferred, resolver)
     }
@@ -372,10 +372,12 @@ impl<T: 'static> Deferred<T> {
     /// If cancelling it leads to another result than the failure [`Cancelled`](crate::Cancelled), that one stays.
     ///
     /// Counterpart: `Deferred.addTimeout`.
+    #[track_caller]
     pub fn add_timeout(self, duration: Duration, clock: &dyn ReactorTime) -> Deferred<T> {
+        let place = Location::caller();
         reactor_time::add_timeout(self, duration, clock, move |result| match result {
             Err(failure) if failure.check::<crate::Cancelled>() => {
-                Outcome::Failure(Failure::new(crate::TimedOut::new(duration)))
+                Outcome::Failure(Failure::at(place, crate::TimedOut::new(duration)))
             }
             result => Outcome::from(result),
         })
@@ -384,6 +386,7 @@ impl<T: 'static> Deferred<T> {
     /// As [`add_timeout`](Self::add_timeout), with a function that decides about the result of the cancelling.
     ///
     /// Counterpart: `Deferred.addTimeout` with `onTimeoutCancel`.
+    #[track_caller]
     pub fn add_timeout_with<K, R, F>(self, duration: Duration, clock: &dyn ReactorTime, on_timeout: F) -> Deferred<T>
     where
         F: FnOnce(Result<T, Failure>) -> R + 'static,

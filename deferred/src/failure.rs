@@ -141,7 +141,16 @@ impl Failure {
 
     #[track_caller]
     fn of(cause: Cause) -> Self {
-        let inner = Inner { cause, place: Location::caller(), backtrace: Backtrace::capture() };
+        Self::with_place(cause, Location::caller())
+    }
+
+    /// A failure that the library makes for somebody: the place is theirs.
+    pub(crate) fn at(place: &'static Location<'static>, error: impl Error + Send + Sync + 'static) -> Self {
+        Self::with_place(Cause::Error(Box::new(error)), place)
+    }
+
+    fn with_place(cause: Cause, place: &'static Location<'static>) -> Self {
+        let inner = Inner { cause, place, backtrace: Backtrace::capture() };
         Self { inner: Arc::new(inner), _not_unpin: PhantomPinned }
     }
 
