@@ -354,8 +354,10 @@ impl<T: 'static> Deferred<T> {
     /// ```
     ///
     /// Counterpart: `Deferred.chainDeferred`.
+    #[track_caller]
     pub fn chain_deferred(self, to: Resolver<T>) -> Deferred<()> {
-        self.add_both(move |result| to.resolve(result).map_err(Failure::from))
+        let place = Location::caller();
+        self.add_both(move |result| to.resolve_at(result, place).map_err(Failure::from))
     }
 
     /// Cancels it if it has no result after `duration` on `clock`; the failure is [`TimedOut`](crate::TimedOut) then.
@@ -363,6 +365,7 @@ impl<T: 'static> Deferred<T> {
     /// If cancelling it leads to another result than the failure [`Cancelled`](crate::Cancelled), that one stays.
     ///
     /// Counterpart: `Deferred.addTimeout`.
+    #[track_caller]
     pub fn add_timeout(self, duration: Duration, clock: &dyn ReactorTime) -> Deferred<T> {
         reactor_time::add_timeout(self, duration, clock, move |result| match result {
             Err(failure) if failure.check::<crate::Cancelled>() => {
@@ -375,6 +378,7 @@ impl<T: 'static> Deferred<T> {
     /// As [`add_timeout`](Self::add_timeout), with a function that decides about the result of the cancelling.
     ///
     /// Counterpart: `Deferred.addTimeout` with `onTimeoutCancel`.
+    #[track_caller]
     pub fn add_timeout_with<K, R, F>(self, duration: Duration, clock: &dyn ReactorTime, on_timeout: F) -> Deferred<T>
     where
         F: FnOnce(Result<T, Failure>) -> R + 'static,

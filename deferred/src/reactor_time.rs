@@ -66,6 +66,7 @@ impl ReactorTime for Reactor {
     }
 }
 
+#[track_caller]
 pub(crate) fn add_timeout<T: 'static>(
     deferred: Deferred<T>,
     duration: Duration,
