@@ -461,3 +461,124 @@ fn coroutine_woken_by_a_thread_while_another_runtime_waits() {
     thread::spawn(move || sender.send(1).unwrap()).join().unwrap();
     rt::block_on(async { assert_eq!(coroutine.await.unwrap(), 1) });
 }
+
+/// Calls `f` on a thread of its own, in `block_on` of the runtime that is tested, while another thread drives its only worker.
+fn beside_the_driver<T: Send>(f: impl AsyncFnOnce() -> T + Send) -> T {
+    let runtime =
+        if support::workers() == 0 { one_thread() } else { support::builder().worker_threads(1).build().unwrap() };
+    let (drives, driving) = mpsc::channel();
+    let (end, ended) = futures_channel::oneshot::channel::<()>();
+    thread::scope(|scope| {
+        let runtime = &runtime;
+        scope.spawn(move || {
+            runtime.block_on(async move {
+                drives.send(()).unwrap();
+                ended.await.unwrap();
+            });
+        });
+        driving.recv().unwrap();
+        let result = runtime.block_on(f());
+        end.send(()).unwrap();
+        result
+    })
+}
+
+#[test]
+fn fired_from_another_thread_while_others_drive_the_runtime() {
+    let value = beside_the_driver(async || {
+        let (deferred, resolver) = Deferred::new();
+        let resolver = resolver.into_send();
+        thread::spawn(move || resolver.callback(3).unwrap());
+        deferred.await.unwrap()
+    });
+    assert_eq!(value, 3);
+}
+
+#[test]
+fn deferred_to_a_thread_that_calls_back_while_others_drive_the_runtime() {
+    let value = beside_the_driver(async || {
+        let answer = defer_to_thread(|| {
+            block_on_from_thread(|| async {
+                sleep(Duration::from_millis(1)).await;
+                Ok::<u32, Failure>(21)
+            })
+        });
+        answer.await.unwrap() * 2
+    });
+    assert_eq!(value, 42);
+}
+
+#[test]
+fn coroutine_and_timers_while_others_drive_the_runtime() {
+    let trace = beside_the_driver(async || {
+        let trace = Trace::default();
+        let (one, two) = (trace.clone(), trace.clone());
+        let coroutine = ensure_deferred(async move {
+            sleep(Duration::from_millis(1)).await;
+            one.say("slept");
+        });
+        coroutine.await.unwrap();
+        let later = rt::deferred::defer_later(&Reactor, Duration::ZERO, move || two.say("later"));
+        trace.say("first");
+        later.await.unwrap();
+        let (never, _resolver) = Deferred::<u8>::new();
+        let never = never.add_timeout(Duration::from_millis(1), &Reactor);
+        assert!(never.await.unwrap_err().check::<TimedOut>());
+        let taken_back = rt::deferred::defer_later(&Reactor, Duration::from_secs(1_000), || ());
+        taken_back.cancel();
+        assert!(taken_back.await.unwrap_err().check::<Cancelled>());
+        trace.take()
+    });
+    assert_eq!(trace, ["slept", "first", "later"]);
+}
+
+#[test]
+fn posted_to_who_waits_for_the_worker_and_called_when_it_has_it() {
+    let runtime = one_thread();
+    let (drives, driving) = mpsc::channel();
+    let (end, ended) = futures_channel::oneshot::channel::<()>();
+    let trace = Trace::default();
+    thread::scope(|scope| {
+        let runtime = &runtime;
+        let first = scope.spawn(move || {
+            runtime.block_on(async move {
+                drives.send(()).unwrap();
+                ended.await.unwrap();
+            });
+        });
+        driving.recv().unwrap();
+        let called = trace.clone();
+        runtime.block_on(async move {
+            let (deferred, resolver) = Deferred::new();
+            let resolver = resolver.into_send();
+            let reactor = Reactor.handle();
+            // In this very poll the worker is handed over, with both still on their way.
+            end.send(()).unwrap();
+            first.join().unwrap();
+            thread::spawn(move || {
+                reactor.call_from_thread(move || called.say("called")).unwrap();
+                resolver.callback(1).unwrap();
+            })
+            .join()
+            .unwrap();
+            assert_eq!(deferred.await.unwrap(), 1);
+        });
+    });
+    assert_eq!(trace.take(), ["called"]);
+}
+
+#[test]
+fn coroutine_woken_by_a_thread_after_another_runtime_has_run_in_place() {
+    if support::workers() == 0 {
+        // Without other workers nothing blocks in place.
+        return;
+    }
+    block_on(async {
+        let (sender, receiver) = futures_channel::oneshot::channel::<u8>();
+        let coroutine = ensure_deferred(async { receiver.await.unwrap() });
+        let other = one_thread();
+        rt::task::block_in_place(|| other.block_on(rt::task::yield_now()));
+        thread::spawn(move || sender.send(1).unwrap());
+        assert_eq!(coroutine.await.unwrap(), 1);
+    });
+}

@@ -113,7 +113,8 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
         });
         let caller = flight.join();
         let filling = Numbered { number: entry.number, flight: flight.clone() };
-        let former = shared.filling.borrow_mut().insert(key.clone(), filling);
+        let own = key.clone();
+        let former = shared.filling.borrow_mut().insert(own, filling);
         drop(former);
 
         let fill = Fill(entry);

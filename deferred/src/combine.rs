@@ -151,7 +151,9 @@ impl<T: 'static> List<T> {
         // Errors of the firing cannot be: it was not called a line ago.
         let _ = match result {
             Ok(value) if self.fire_on_one_callback => self.whole.callback(ListResult::First { index, value }),
-            Err(failure) if self.fire_on_one_errback => self.whole.errback(FirstError::new(index, failure)),
+            Err(failure) if self.fire_on_one_errback => {
+                self.whole.resolve_by_itself(Err(FirstError::new(index, failure).into()))
+            }
             result => {
                 self.results.borrow_mut()[index] = Some(result);
                 if self.missing.get() > 0 {
@@ -247,7 +249,7 @@ impl<T: 'static> Race<T> {
                 self.missing.set(self.missing.get() - 1);
                 if self.missing.get() == 0 {
                     let failures = self.failures.take().into_iter().flatten().collect();
-                    if let Err(error) = self.whole.errback(FailureGroup::new(failures)) {
+                    if let Err(error) = self.whole.resolve_by_itself(Err(FailureGroup::new(failures).into())) {
                         *slot = Slot::Err(error.into());
                     }
                 }

@@ -363,8 +363,10 @@ impl<T: 'static> Deferred<T> {
     /// ```
     ///
     /// Counterpart: `Deferred.chainDeferred`.
+    #[track_caller]
     pub fn chain_deferred(self, to: Resolver<T>) -> Deferred<()> {
-        self.add_both(move |result| to.resolve(result).map_err(Failure::from))
+        let place = Location::caller();
+        self.add_both(move |result| to.resolve_at(result, place).map_err(Failure::from))
     }
 
     /// Cancels it if it has no result after `duration` on `clock`; the failure is [`TimedOut`](crate::TimedOut) then.

@@ -64,9 +64,10 @@ pub fn eventually(call: impl FnOnce() + 'static) {
 #[track_caller]
 pub fn fire_eventually<T: 'static>(value: T) -> Deferred<T> {
     let (deferred, resolver) = Deferred::new();
+    let place = Location::caller();
     eventually(move || {
         // It may have been cancelled.
-        let _ = resolver.callback(value);
+        let _ = resolver.resolve_at(Ok(value), place);
     });
     deferred
 }

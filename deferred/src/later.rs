@@ -1,6 +1,7 @@
 //! A Deferred that fires after a time.
 
 use std::cell::Cell;
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -52,9 +53,10 @@ where
             take_back();
         }
     });
+    let place = Location::caller();
     let call = move || {
         // It was not cancelled, or the call would have been taken back.
-        let _ = resolver.callback(());
+        let _ = resolver.resolve_at(Ok(()), place);
     };
     take_back.set(Some(clock.call_later(delay, Box::new(call))));
     deferred.add_callback(move |()| function())

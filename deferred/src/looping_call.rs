@@ -308,7 +308,7 @@ impl Loop {
         if let Some(done) = self.done.take() {
             let looping = LoopingCall { looping: Rc::clone(self) };
             // Nobody else fires it; who has cancelled it does not want to know.
-            let _ = done.resolve(result.map(|()| looping));
+            let _ = done.resolve_by_itself(result.map(|()| looping));
         }
     }
 }

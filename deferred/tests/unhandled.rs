@@ -2,9 +2,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rt_deferred::unhandled::{self, Origin, Unhandled};
-use rt_deferred::{Abandoned, Cancelled, Deferred, Failure, ensure_deferred};
+use rt_deferred::{
+    Abandoned, Cancelled, Clock, Cooperator, Deferred, Failure, LoopingCall, ensure_deferred, gather_results, race,
+};
 
 fn lost(f: impl FnOnce()) -> Vec<String> {
     let ((), lost) = unhandled::capture(f);
@@ -120,4 +123,32 @@ fn reported_to_the_innermost_capture() {
     });
     assert_eq!(inner, ["inner"]);
     assert_eq!(outer.len(), 1);
+}
+
+#[test]
+fn reported_with_a_place_of_the_program_and_not_of_the_library() {
+    let clock = Clock::new();
+    let failed = || Deferred::<()>::fail("lost");
+    let ((), lost) = unhandled::capture(|| {
+        let (chained, resolver) = Deferred::new();
+        drop((failed().chain_deferred(resolver), chained));
+        drop(Deferred::<()>::new().0.add_errback(|_| Err::<(), _>("abandoned")));
+        let (timed_out, _resolver) = Deferred::<()>::new();
+        drop(timed_out.add_timeout(Duration::ZERO, &clock));
+        drop(gather_results([failed()]));
+        drop(race([failed()]));
+        drop(LoopingCall::new(move || failed()).clock(&clock).start(Duration::ZERO, true));
+        drop(Cooperator::new().clock(&clock).coiterate([failed()]));
+        clock.advance(Duration::ZERO);
+        drop(Deferred::<()>::fail("lost").into_send_future());
+        let (sent, resolver) = Deferred::<()>::new();
+        drop(sent);
+        resolver.into_send().errback("lost").unwrap();
+    });
+    // The list leaves its member its failure, so both are reported.
+    assert_eq!(lost.len(), 10, "{lost:#?}");
+    for unhandled in lost {
+        let Origin::Deferred { created, fired } = unhandled.origin else { panic!("{unhandled}") };
+        assert_eq!((created.file(), fired.file()), (file!(), file!()), "{unhandled}");
+    }
 }

@@ -1,8 +1,10 @@
 //! What a runtime is to Deferreds: a home for the jobs of each thread that drives it, with timers and threads.
 //!
 //! A thread's jobs are run by one of its local tasks, which is made when they are first asked for and lives as long as the
-//! thread's other local tasks may. Other threads leave theirs in the [`mailbox`].
+//! thread's other local tasks may. Other threads leave theirs in the [`mailbox`]. A thread in `block_on` that has no worker,
+//! as others drive them all, runs its jobs [`beside`] its future.
 
+mod beside;
 mod mailbox;
 #[cfg(test)]
 mod mailbox_checks;
@@ -27,6 +29,7 @@ use crate::panics::quietly;
 use crate::task::Unborn;
 use crate::time::{Instant, call_later};
 
+pub(crate) use self::beside::Beside;
 use self::mailbox::Mailbox;
 
 /// Jobs that are run before others of this thread get their turn, if there are so many.
@@ -34,7 +37,10 @@ const JOBS_PER_POLL: usize = 61;
 
 /// Tells Deferreds that there are runtimes.
 pub(crate) fn introduce() {
-    home::set_finder(|| context::with_worker(|worker| worker.map(|worker| ThreadHome::of(worker) as Rc<dyn Home>)));
+    home::set_finder(|| {
+        let driven = context::with_worker(|worker| worker.map(|worker| ThreadHome::of(worker) as Rc<dyn Home>));
+        driven.or_else(beside::current)
+    });
 }
 
 thread_local! {

@@ -101,7 +101,7 @@ impl Task {
         let waiting = self.waiting.take();
         for resolver in waiting {
             // Who has cancelled it does not want to know.
-            let _ = resolver.resolve(result.clone());
+            let _ = resolver.resolve_by_itself(result.clone());
         }
     }
 

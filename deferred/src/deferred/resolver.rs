@@ -88,6 +88,21 @@ impl<T: 'static> Resolver<T> {
     }
 }
 
+impl<T: 'static> Resolver<T> {
+    /// As [`resolve`](Self::resolve), by the library itself: reports name the place where the Deferred was made.
+    pub(crate) fn resolve_by_itself(&self, result: Result<T, Failure>) -> Fired {
+        self.resolve_at(result, self.chain.created())
+    }
+
+    /// As [`resolve`](Self::resolve), fired there as far as reports are concerned.
+    pub(crate) fn resolve_at(&self, result: Result<T, Failure>, place: &'static Location<'static>) -> Fired {
+        match result {
+            Ok(value) => self.chain.fire_value(value, place),
+            Err(failure) => self.chain.fire(Slot::Err(failure), place),
+        }
+    }
+}
+
 impl<T> Resolver<T> {
     /// Gives this handle up without abandoning the Deferred: unless another handle fires it, it stays pending until it
     /// is cancelled.

@@ -59,8 +59,10 @@ impl<T: Send + 'static> SendResolver<T> {
     ///
     /// The value, if nothing runs on the thread of the Deferred any more. What was accepted while a runtime shuts down
     /// may be dropped with it.
+    #[track_caller]
     pub fn callback(self, value: T) -> Result<(), HomeGone<T>> {
-        self.fire(value, Resolver::callback)
+        let place = Location::caller();
+        self.fire(value, move |resolver, value| resolver.resolve_at(Ok(value), place))
     }
 
     /// Fires it with a failure, soon.
@@ -70,7 +72,8 @@ impl<T: Send + 'static> SendResolver<T> {
     /// The failure, if nothing runs on the thread of the Deferred any more.
     #[track_caller]
     pub fn errback(self, failure: impl Into<Failure>) -> Result<(), HomeGone<Failure>> {
-        self.fire(failure.into(), |resolver, failure| resolver.errback(failure))
+        let place = Location::caller();
+        self.fire(failure.into(), move |resolver, failure| resolver.resolve_at(Err(failure), place))
     }
 
     /// Fires it with what a `Result` holds, soon.
@@ -78,8 +81,10 @@ impl<T: Send + 'static> SendResolver<T> {
     /// # Errors
     ///
     /// The result, if nothing runs on the thread of the Deferred any more.
+    #[track_caller]
     pub fn resolve(self, result: Result<T, Failure>) -> Result<(), HomeGone<Result<T, Failure>>> {
-        self.fire(result, Resolver::resolve)
+        let place = Location::caller();
+        self.fire(result, move |resolver, result| resolver.resolve_at(result, place))
     }
 }
 

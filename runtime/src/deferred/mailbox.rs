@@ -60,12 +60,18 @@ impl<T> Mailbox<T> {
 
     /// Nothing is accepted any more, and what is there is dropped.
     pub(super) fn close(&self) {
-        let left = {
+        drop(self.end());
+    }
+
+    /// Nothing is accepted any more. What is there.
+    pub(super) fn end(&self) -> VecDeque<T> {
+        let (jobs, waker) = {
             let mut state = self.0.lock();
             state.closed = true;
             (mem::take(&mut state.jobs), state.waker.take())
         };
-        drop(left);
+        drop(waker);
+        jobs
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Handle, Patience, Within};
 use crate::context;
+use crate::deferred::Beside;
 use crate::executor::crew::{Crew, FRONT, Seated};
 use crate::executor::locals;
 use crate::executor::park::{self, Parker};
@@ -67,7 +68,11 @@ impl ManyThreads {
         }
         let entered = handle.enter();
         let future = Inside(future);
-        match park::block_on_unless(Pin::new(&mut *future.0), parker, || self.crew.take_front_or_wait(parker)) {
+        let result = {
+            let mut beside = Beside::new(handle, Pin::new(&mut *future.0));
+            park::block_on_unless(Pin::new(&mut beside), parker, || self.crew.take_front_or_wait(parker))
+        };
+        match result {
             Ok(output) => Err(output),
             Err(post) => {
                 // Whatever panics from here on, the worker is put back.

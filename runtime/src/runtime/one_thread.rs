@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{Handle, Within};
+use crate::deferred::Beside;
 use crate::executor::locals;
 use crate::executor::park::{self, Parker};
 use crate::executor::slot::Slot;
@@ -35,7 +36,11 @@ impl OneThread {
         let entered = handle.enter();
         // From here on the future goes before the guard.
         let mut future = future;
-        match park::block_on_unless(Pin::new(&mut future), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
+        let result = {
+            let mut beside = Beside::new(handle, Pin::new(&mut future));
+            park::block_on_unless(Pin::new(&mut beside), &waiting.1, || self.worker.take_or_wait(&waiting.1))
+        };
+        match result {
             Ok(output) => output,
             Err(worker) => {
                 // From here on the worker is put back whatever panics: leaving the runtime does if the future has entered others.

@@ -49,5 +49,7 @@ impl Drop for Back<'_> {
         self.crew.stations[self.seat].set_driven(true);
         self.crew.idle.rise(self.seat);
         self.worker.core.resume(&self.interrupted);
+        // Meanwhile it may have driven another runtime, where other threads look for it now.
+        rt_deferred::home::started();
     }
 }

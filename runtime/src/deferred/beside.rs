@@ -1,0 +1,148 @@
+//! The home of a thread that is in `block_on` without a worker: others drive them all, so only its own future runs there.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rt_deferred::home::{self, Home, Job, Remote, SendJob};
+use rt_deferred::{Reactor, ReactorTime, call_when_running, ensure_deferred};
+
+use super::JOBS_PER_POLL;
+use super::mailbox::Mailbox;
+use crate::coop;
+use crate::handle::Handle;
+use crate::panics::quietly;
+use crate::time::{Instant, sleep};
+
+thread_local! {
+    /// The innermost one of this thread.
+    static BESIDE: RefCell<Option<Rc<BesideHome>>> = const { RefCell::new(None) };
+}
+
+pub(super) fn current() -> Option<Rc<dyn Home>> {
+    let current = |beside: &RefCell<Option<Rc<BesideHome>>>| beside.borrow().clone();
+    BESIDE.try_with(current).ok().flatten().map(|home| home as Rc<dyn Home>)
+}
+
+/// A future with the jobs of its thread, which are run whenever it is polled.
+pub(crate) struct Beside<'a, F> {
+    future: Pin<&'a mut F>,
+    home: Rc<BesideHome>,
+    former: Option<Rc<BesideHome>>,
+}
+
+struct BesideHome {
+    runtime: Handle,
+    origin: Instant,
+    jobs: RefCell<VecDeque<Job>>,
+    waker: Cell<Option<Waker>>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl<'a, F> Beside<'a, F> {
+    pub(crate) fn new(runtime: &Handle, future: Pin<&'a mut F>) -> Self {
+        let home = Rc::new(BesideHome {
+            runtime: runtime.clone(),
+            origin: Instant::now(),
+            jobs: RefCell::default(),
+            waker: Cell::new(None),
+            mailbox: Arc::new(Mailbox::new()),
+        });
+        let former = BESIDE.replace(Some(Rc::clone(&home)));
+        Self { future, home, former }
+    }
+}
+
+impl<F: Future> Future for Beside<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // Each time: in the last poll another runtime may have driven this thread.
+        home::started();
+        let ready = self.future.as_mut().poll(cx);
+        if ready.is_pending() {
+            coop::with_full_budget(|| self.home.run_jobs(cx));
+        }
+        ready
+    }
+}
+
+impl<F> Drop for Beside<'_, F> {
+    fn drop(&mut self) {
+        let _home = BESIDE.try_with(|beside| beside.replace(self.former.take()));
+        // With a worker of this runtime, or in the next one, they are run. The jobs of this thread may be dropped: who schedules
+        // them asks the next home, too.
+        self.home.mailbox.end().into_iter().for_each(call_when_running);
+        let jobs = mem::take(&mut *self.home.jobs.borrow_mut());
+        quietly(|| drop(jobs));
+    }
+}
+
+impl BesideHome {
+    fn run_jobs(&self, cx: &Context<'_>) {
+        let mut posted = self.mailbox.take(cx.waker());
+        drop(self.waker.take());
+        for _ in 0..JOBS_PER_POLL {
+            let job = self.jobs.borrow_mut().pop_front();
+            let post = posted.pop_front();
+            if job.is_none() && post.is_none() {
+                self.waker.set(Some(cx.waker().clone()));
+                return;
+            }
+            job.map(quietly);
+            post.map(quietly);
+        }
+        self.mailbox.put_back(posted);
+        cx.waker().wake_by_ref();
+    }
+}
+
+impl Home for BesideHome {
+    fn schedule(&self, job: Job) {
+        self.jobs.borrow_mut().push_back(job);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn remote(&self) -> Arc<dyn Remote> {
+        Arc::clone(&self.mailbox) as Arc<dyn Remote>
+    }
+
+    fn call_in_thread(&self, job: SendJob) {
+        drop(self.runtime.spawn_blocking(job));
+    }
+
+    fn time(&self) -> Option<&dyn ReactorTime> {
+        Some(self)
+    }
+}
+
+impl ReactorTime for BesideHome {
+    fn now(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.origin)
+    }
+
+    fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+        let calling = ensure_deferred(async move {
+            // Never before this has returned.
+            crate::spawn::yield_now().await;
+            sleep(delay).await;
+            call();
+        });
+        Box::new(move || {
+            calling.cancel();
+            drop(calling.add_errback(|_| ()));
+        })
+    }
+
+    fn weak(&self) -> Rc<dyn ReactorTime> {
+        Rc::new(Reactor)
+    }
+}
