@@ -132,10 +132,20 @@ impl Thread {
     ///
     /// The job, if that thread has no home.
     pub(crate) fn post(&self, job: SendJob) -> Result<(), SendJob> {
-        let remote = self.lock().remote.clone();
-        match remote {
-            Some(remote) => remote.post(job),
-            None => Err(job),
+        let mut job = job;
+        let mut tried: Option<Arc<dyn Remote>> = None;
+        loop {
+            let remote = self.lock().remote.clone();
+            let Some(remote) = remote else { return Err(job) };
+            // A refusal counts only if that is its home still.
+            if tried.as_ref().is_some_and(|tried| std::ptr::addr_eq(Arc::as_ptr(tried), Arc::as_ptr(&remote))) {
+                return Err(job);
+            }
+            match remote.post(job) {
+                Ok(()) => return Ok(()),
+                Err(refused) => job = refused,
+            }
+            tried = Some(remote);
         }
     }
 

@@ -30,9 +30,14 @@ pub(super) fn current() -> Option<Rc<dyn Home>> {
     BESIDE.try_with(current).ok().flatten().map(|home| home as Rc<dyn Home>)
 }
 
-/// A future with the jobs of its thread, which are run whenever it is polled.
-pub(crate) struct Beside<'a, F> {
-    future: Pin<&'a mut F>,
+/// The future of a `block_on`. Once it had to do [without a worker](Self::without_worker), the jobs of its thread are run
+/// whenever it is polled: also when it has got a worker, as some may be on their way.
+pub(crate) struct Beside<F> {
+    pub(crate) future: F,
+    aside: Option<Aside>,
+}
+
+struct Aside {
     home: Rc<BesideHome>,
     former: Option<Rc<BesideHome>>,
 }
@@ -45,8 +50,19 @@ struct BesideHome {
     mailbox: Arc<Mailbox>,
 }
 
-impl<'a, F> Beside<'a, F> {
-    pub(crate) fn new(runtime: &Handle, future: Pin<&'a mut F>) -> Self {
+impl<F> Beside<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future, aside: None }
+    }
+
+    /// This thread has a home from now on, also where it drives no worker.
+    pub(crate) fn without_worker(&mut self, runtime: &Handle) {
+        self.aside.get_or_insert_with(|| Aside::new(runtime));
+    }
+}
+
+impl Aside {
+    fn new(runtime: &Handle) -> Self {
         let home = Rc::new(BesideHome {
             runtime: runtime.clone(),
             origin: Instant::now(),
@@ -55,29 +71,34 @@ impl<'a, F> Beside<'a, F> {
             mailbox: Arc::new(Mailbox::new()),
         });
         let former = BESIDE.replace(Some(Rc::clone(&home)));
-        Self { future, home, former }
+        Self { home, former }
     }
 }
 
-impl<F: Future> Future for Beside<'_, F> {
+impl<F: Future + Unpin> Future for Beside<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Each time: in the last poll another runtime may have driven this thread.
-        home::started();
-        let ready = self.future.as_mut().poll(cx);
-        if ready.is_pending() {
-            coop::with_full_budget(|| self.home.run_jobs(cx));
+        let this = &mut *self;
+        if this.aside.is_some() {
+            // Each time: in the last poll another runtime may have driven this thread.
+            home::started();
+        }
+        let ready = Pin::new(&mut this.future).poll(cx);
+        if ready.is_pending()
+            && let Some(aside) = &this.aside
+        {
+            coop::with_full_budget(|| aside.home.run_jobs(cx));
         }
         ready
     }
 }
 
-impl<F> Drop for Beside<'_, F> {
+impl Drop for Aside {
     fn drop(&mut self) {
         let _home = BESIDE.try_with(|beside| beside.replace(self.former.take()));
-        // With a worker of this runtime, or in the next one, they are run. The jobs of this thread may be dropped: who schedules
-        // them asks the next home, too.
+        // In the next home they are run. The jobs of this thread may be dropped: who schedules them asks that one, too.
         self.home.mailbox.end().into_iter().for_each(call_when_running);
         let jobs = mem::take(&mut *self.home.jobs.borrow_mut());
         quietly(|| drop(jobs));

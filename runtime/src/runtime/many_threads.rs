@@ -29,9 +29,10 @@ impl ManyThreads {
     pub(super) fn block_on<F: Future>(
         &self,
         handle: &Handle,
-        mut future: Within<'_, F>,
+        future: Within<'_, F>,
         called_at: &'static Location<'static>,
     ) -> F::Output {
+        let mut future = Beside::new(future);
         let parker = Arc::new(Parker::default());
         loop {
             let seated = match self.wait_for_seat(handle, &mut future, &parker) {
@@ -51,7 +52,7 @@ impl ManyThreads {
     fn wait_for_seat<F: Future>(
         &self,
         handle: &Handle,
-        future: &mut Within<'_, F>,
+        future: &mut Beside<Within<'_, F>>,
         parker: &Arc<Parker>,
     ) -> Result<Seated<'_>, F::Output> {
         let seated = |post| Seated { crew: &self.crew, seat: FRONT, post: Some(post) };
@@ -68,11 +69,8 @@ impl ManyThreads {
         }
         let entered = handle.enter();
         let future = Inside(future);
-        let result = {
-            let mut beside = Beside::new(handle, Pin::new(&mut *future.0));
-            park::block_on_unless(Pin::new(&mut beside), parker, || self.crew.take_front_or_wait(parker))
-        };
-        match result {
+        future.0.without_worker(handle);
+        match park::block_on_unless(Pin::new(&mut *future.0), parker, || self.crew.take_front_or_wait(parker)) {
             Ok(output) => Err(output),
             Err(post) => {
                 // Whatever panics from here on, the worker is put back.
@@ -93,10 +91,10 @@ impl ManyThreads {
 }
 
 /// Empties the future while its runtime is still entered, also by unwinding.
-struct Inside<'a, 'b, F>(&'a mut Within<'b, F>);
+struct Inside<'a, 'b, F>(&'a mut Beside<Within<'b, F>>);
 
 impl<F> Drop for Inside<'_, '_, F> {
     fn drop(&mut self) {
-        self.0.0.set(None);
+        self.0.future.0.set(None);
     }
 }

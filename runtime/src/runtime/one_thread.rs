@@ -35,12 +35,9 @@ impl OneThread {
         let waiting = Waiting(self, Arc::new(Parker::default()));
         let entered = handle.enter();
         // From here on the future goes before the guard.
-        let mut future = future;
-        let result = {
-            let mut beside = Beside::new(handle, Pin::new(&mut future));
-            park::block_on_unless(Pin::new(&mut beside), &waiting.1, || self.worker.take_or_wait(&waiting.1))
-        };
-        match result {
+        let mut future = Beside::new(future);
+        future.without_worker(handle);
+        match park::block_on_unless(Pin::new(&mut future), &waiting.1, || self.worker.take_or_wait(&waiting.1)) {
             Ok(output) => output,
             Err(worker) => {
                 // From here on the worker is put back whatever panics: leaving the runtime does if the future has entered others.
