@@ -363,7 +363,7 @@ impl fmt::Debug for DelayedCall {
 /// Counterpart: `twisted.internet.error.{AlreadyCalled, AlreadyCancelled}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DelayedCallError {
-    /// It has been made.
+    /// It has been made, or is being made.
     AlreadyCalled,
     /// It was cancelled.
     AlreadyCancelled,

@@ -1,13 +1,14 @@
 //! Twisted's `callLater`.
 
 use std::cell::{Cell, RefCell};
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+pub use rt_deferred::DelayedCallError;
 
 use super::{Instant, Sleep};
 use crate::spawn::spawn_local;
@@ -125,28 +126,6 @@ impl fmt::Debug for DelayedCall {
         f.debug_struct("DelayedCall").field("time", &self.time()).field("state", &self.0.check_active()).finish()
     }
 }
-
-/// What a [`DelayedCall`] that is no longer active cannot do.
-///
-/// Counterpart: Twisted's exceptions `AlreadyCalled` and `AlreadyCancelled`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DelayedCallError {
-    /// The call has happened, or is happening.
-    AlreadyCalled,
-    /// The call was cancelled before.
-    AlreadyCancelled,
-}
-
-impl fmt::Display for DelayedCallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AlreadyCalled => "the delayed call has already been called",
-            Self::AlreadyCancelled => "the delayed call has already been cancelled",
-        })
-    }
-}
-
-impl Error for DelayedCallError {}
 
 /// A delayed call whatever its closure.
 trait Delayed {

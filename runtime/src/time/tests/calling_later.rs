@@ -117,7 +117,7 @@ fn called_it_refuses() {
         assert_eq!(call.cancel(), Err(DelayedCallError::AlreadyCalled));
         assert_eq!(call.reset(SECOND), Err(DelayedCallError::AlreadyCalled));
         assert_eq!(call.delay(SECOND), Err(DelayedCallError::AlreadyCalled));
-        assert_eq!(DelayedCallError::AlreadyCalled.to_string(), "the delayed call has already been called");
+        assert_eq!(DelayedCallError::AlreadyCalled.to_string(), "the delayed call has been made already");
     });
 }
 
