@@ -163,13 +163,21 @@ impl ValuePlace {
     }
 }
 
+impl ValuePlace {
+    /// Drops what is in it.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        if let Some(ValueOps { drop: Some(drop), .. }) = self.ops.take() {
+            // SAFETY: as for `Value`; the table was taken (I2).
+            unsafe { drop(self.words.get_mut()) }
+        }
+    }
+}
+
 impl Drop for ValuePlace {
     #[inline]
     fn drop(&mut self) {
-        if let Some(ValueOps { drop: Some(drop), .. }) = self.ops.get() {
-            // SAFETY: as for `Value`.
-            unsafe { drop(self.words.get_mut()) }
-        }
+        self.clear();
     }
 }
 

@@ -74,8 +74,9 @@ impl SlotPlace {
     /// Drops what is there.
     #[inline]
     pub(super) fn clear(&mut self) {
-        if self.value.is_full() || !matches!(self.other.get_mut(), Other::Empty) {
-            drop(self.take());
+        self.value.clear();
+        if !matches!(self.other.get_mut(), Other::Empty) {
+            drop(self.other.replace(Other::Empty));
         }
     }
 
