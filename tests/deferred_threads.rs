@@ -582,3 +582,28 @@ fn coroutine_woken_by_a_thread_after_another_runtime_has_run_in_place() {
         assert_eq!(coroutine.await.unwrap(), 1);
     });
 }
+
+#[test]
+fn deferred_of_a_thread_that_had_to_give_its_worker_back() {
+    let runtime = rt::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (give, given) = mpsc::channel();
+    let (come_back, back) = mpsc::channel();
+    let (finish, finished) = mpsc::channel();
+    runtime.spawn(async move {
+        // From now on this thread has a home, so that it leaves its worker to nobody.
+        let _reactor = Reactor.handle();
+        let resolver = rt::task::block_in_place(|| given.recv().unwrap());
+        come_back.send(resolver).unwrap();
+    });
+    // Meanwhile another thread drives the worker.
+    runtime.spawn(async move {
+        let there = {
+            let (deferred, resolver) = Deferred::<u8>::new();
+            give.send(resolver.into_send()).unwrap();
+            deferred.into_send_future()
+        };
+        finish.send(there.await.unwrap()).unwrap();
+    });
+    back.recv().unwrap().callback(5).unwrap();
+    assert_eq!(finished.recv().unwrap(), 5);
+}

@@ -57,8 +57,26 @@ struct ThreadHome {
     /// Of the task that runs them.
     waker: Cell<Option<Waker>>,
     mailbox: Arc<Mailbox>,
+    /// The waker of that task when it was polled last.
+    task: Cell<Option<Waker>>,
+    /// The thread has lost its worker to others since, and [runs](run_away) the jobs itself.
+    is_away: Cell<bool>,
     /// That task is gone, and the runtime with it.
     ended: Cell<bool>,
+}
+
+/// Runs the jobs that this thread has in `runtime`, though it drives no worker at present: who has one may keep it for ever.
+/// `waker` is woken when there are more.
+pub(crate) fn run_away(runtime: &Arc<Shared>, waker: &Waker) {
+    if context::is_driving() {
+        return;
+    }
+    let find = |homes: &RefCell<Vec<Rc<ThreadHome>>>| homes.borrow().iter().find(|home| home.is_of(runtime)).cloned();
+    let Ok(Some(home)) = HOMES.try_with(find) else { return };
+    home.is_away.set(true);
+    beside::at(Rc::clone(&home) as Rc<dyn Home>, || {
+        Handle::from_shared(Arc::clone(runtime)).enter_quietly(|| home.run_jobs(&mut Context::from_waker(waker)));
+    });
 }
 
 impl ThreadHome {
@@ -66,12 +84,23 @@ impl ThreadHome {
     fn of(worker: &Worker) -> Rc<Self> {
         let find = |homes: &RefCell<Vec<Rc<Self>>>| {
             let homes = homes.borrow();
-            homes.iter().find(|home| std::ptr::eq(home.runtime.as_ptr(), Arc::as_ptr(worker.shared()))).cloned()
+            homes.iter().find(|home| home.is_of(worker.shared())).cloned()
         };
         match HOMES.try_with(find) {
-            Ok(Some(home)) if !home.ended.get() => home,
+            Ok(Some(home)) => {
+                if home.is_away.replace(false)
+                    && let Some(task) = home.task.take()
+                {
+                    task.wake();
+                }
+                home
+            }
             _ => Self::make(worker),
         }
+    }
+
+    fn is_of(&self, runtime: &Arc<Shared>) -> bool {
+        std::ptr::eq(self.runtime.as_ptr(), Arc::as_ptr(runtime)) && !self.ended.get()
     }
 
     #[cold]
@@ -81,6 +110,8 @@ impl ThreadHome {
             origin: Instant::now(),
             jobs: RefCell::default(),
             waker: Cell::new(None),
+            task: Cell::new(None),
+            is_away: Cell::new(false),
             mailbox: Arc::new(Mailbox::new()),
             ended: Cell::new(false),
         });
@@ -93,6 +124,20 @@ impl ThreadHome {
             homes.push(Rc::clone(&home));
         });
         home
+    }
+
+    /// Runs those that are there, or some of them. Whoever is to do so next is woken then.
+    fn run_jobs(&self, cx: &mut Context<'_>) {
+        let mut posted = self.mailbox.take(cx.waker());
+        drop(self.waker.take());
+        for _ in 0..JOBS_PER_POLL {
+            if !self.run_one(&mut posted) {
+                self.waker.set(Some(cx.waker().clone()));
+                return;
+            }
+        }
+        self.mailbox.put_back(posted);
+        cx.waker().wake_by_ref();
     }
 
     /// A job of this thread or, in turn, of others.
@@ -138,6 +183,9 @@ impl ReactorTime for ThreadHome {
     }
 
     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+        if !context::is_driving() {
+            return beside::call_later(delay, call);
+        }
         let call = call_later(delay, call);
         Box::new(move || {
             // It does nothing after the call.
@@ -158,16 +206,8 @@ impl Future for RunJobs {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let home = &self.0;
-        let mut posted = home.mailbox.take(cx.waker());
-        home.waker.set(None);
-        for _ in 0..JOBS_PER_POLL {
-            if !home.run_one(&mut posted) {
-                home.waker.set(Some(cx.waker().clone()));
-                return Poll::Pending;
-            }
-        }
-        home.mailbox.put_back(posted);
-        cx.waker().wake_by_ref();
+        home.task.set(Some(cx.waker().clone()));
+        home.run_jobs(cx);
         Poll::Pending
     }
 }
@@ -179,6 +219,6 @@ impl Drop for RunJobs {
         let jobs = self.0.jobs.take();
         // Outside of the borrow: they are others'.
         drop(jobs);
-        drop(self.0.waker.take());
+        drop((self.0.waker.take(), self.0.task.take()));
     }
 }

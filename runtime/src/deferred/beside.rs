@@ -13,8 +13,8 @@ use std::time::Duration;
 use rt_deferred::home::{self, Home, Job, Remote, SendJob};
 use rt_deferred::{Reactor, ReactorTime, call_when_running, ensure_deferred};
 
-use super::JOBS_PER_POLL;
 use super::mailbox::Mailbox;
+use super::{JOBS_PER_POLL, run_away};
 use crate::coop;
 use crate::handle::Handle;
 use crate::panics::quietly;
@@ -22,12 +22,37 @@ use crate::time::{Instant, sleep};
 
 thread_local! {
     /// The innermost one of this thread.
-    static BESIDE: RefCell<Option<Rc<BesideHome>>> = const { RefCell::new(None) };
+    static BESIDE: RefCell<Option<Rc<dyn Home>>> = const { RefCell::new(None) };
 }
 
 pub(super) fn current() -> Option<Rc<dyn Home>> {
-    let current = |beside: &RefCell<Option<Rc<BesideHome>>>| beside.borrow().clone();
-    BESIDE.try_with(current).ok().flatten().map(|home| home as Rc<dyn Home>)
+    BESIDE.try_with(|beside| beside.borrow().clone()).ok().flatten()
+}
+
+/// Calls `f` where `home` is the one of this thread, unless it drives a worker.
+pub(super) fn at(home: Rc<dyn Home>, f: impl FnOnce()) {
+    struct Back(Option<Rc<dyn Home>>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            let _home = BESIDE.try_with(|beside| beside.replace(self.0.take()));
+        }
+    }
+    let _back = Back(BESIDE.try_with(|beside| beside.replace(Some(home))).ok().flatten());
+    f();
+}
+
+/// As [`call_later`](crate::time::call_later) where there are no local tasks.
+pub(super) fn call_later(delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+    let calling = ensure_deferred(async move {
+        // Never before this has returned.
+        crate::spawn::yield_now().await;
+        sleep(delay).await;
+        call();
+    });
+    Box::new(move || {
+        calling.cancel();
+        drop(calling.add_errback(|_| ()));
+    })
 }
 
 /// The future of a `block_on`. Once it had to do [without a worker](Self::without_worker), the jobs of its thread are run
@@ -39,7 +64,7 @@ pub(crate) struct Beside<F> {
 
 struct Aside {
     home: Rc<BesideHome>,
-    former: Option<Rc<BesideHome>>,
+    former: Option<Rc<dyn Home>>,
 }
 
 struct BesideHome {
@@ -70,7 +95,7 @@ impl Aside {
             waker: Cell::new(None),
             mailbox: Arc::new(Mailbox::new()),
         });
-        let former = BESIDE.replace(Some(Rc::clone(&home)));
+        let former = BESIDE.replace(Some(Rc::clone(&home) as Rc<dyn Home>));
         Self { home, former }
     }
 }
@@ -89,7 +114,11 @@ impl<F: Future + Unpin> Future for Beside<F> {
         if ready.is_pending()
             && let Some(aside) = &this.aside
         {
-            coop::with_full_budget(|| aside.home.run_jobs(cx));
+            coop::with_full_budget(|| {
+                aside.home.run_jobs(cx);
+                // What was posted while it had a worker.
+                run_away(aside.home.runtime.shared(), cx.waker());
+            });
         }
         ready
     }
@@ -151,16 +180,7 @@ impl ReactorTime for BesideHome {
     }
 
     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
-        let calling = ensure_deferred(async move {
-            // Never before this has returned.
-            crate::spawn::yield_now().await;
-            sleep(delay).await;
-            call();
-        });
-        Box::new(move || {
-            calling.cancel();
-            drop(calling.add_errback(|_| ()));
-        })
+        call_later(delay, call)
     }
 
     fn weak(&self) -> Rc<dyn ReactorTime> {

@@ -11,6 +11,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::blocking::Hold;
@@ -18,6 +19,7 @@ use super::idle::Idle;
 use super::locals;
 use super::park::Parker;
 use super::post::Post;
+use crate::deferred::run_away;
 use crate::handle::Shared;
 use crate::panics::quietly;
 use crate::primitives::{Condvar, Mutex};
@@ -268,7 +270,7 @@ impl Crew {
                 drop(seated);
                 if keeps_locals {
                     // It had to make room for who has lent the worker; its local tasks go on when it sits again.
-                    next = self.wait_for(seat);
+                    next = self.wait_for(seat, &runtime);
                 }
             }
             if self.is_closing() {
@@ -281,8 +283,9 @@ impl Crew {
     }
 
     /// Waits until `seat` is free, to which a thread without local tasks gives way; `None` if the runtime closes before.
-    fn wait_for(&self, seat: usize) -> Option<Post> {
+    fn wait_for(&self, seat: usize, runtime: &Arc<Shared>) -> Option<Post> {
         let parker = Arc::new(Parker::default());
+        let waker = Waker::from(Arc::clone(&parker));
         let calls = &self.calls[seat].callers;
         calls.fetch_add(1, Ordering::Relaxed);
         let post = loop {
@@ -296,9 +299,13 @@ impl Crew {
                     place.thread_sits = true;
                     break Some(post);
                 }
-                place.waiting.push(Arc::clone(&parker));
+                if !place.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, &parker)) {
+                    place.waiting.push(Arc::clone(&parker));
+                }
             }
             self.stations[seat].handle().wake();
+            // Who sits there may have local tasks of its own, and not leave before the end.
+            run_away(runtime, &waker);
             parker.park();
         };
         calls.fetch_sub(1, Ordering::Relaxed);
