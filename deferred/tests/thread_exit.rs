@@ -52,14 +52,18 @@ fn destructor_of_a_coroutine_starts_another_one_while_the_thread_exits() {
             drop(ensure_deferred(async { 1 }));
         }
     }
+    thread_local! {
+        static KEPT: RefCell<Option<(Deferred<()>, Resolver<u8>)>> = const { RefCell::new(None) };
+    }
     let exits = thread::spawn(|| {
+        // First in, last out: nothing ends the coroutine before the thread does.
+        KEPT.set(None);
         let (awaited, resolver) = Deferred::<u8>::new();
         let waits = ensure_deferred(async move {
             let _starts = StartsOne;
             let _ = awaited.await;
         });
-        // Nothing ends it before the thread does.
-        std::mem::forget((waits, resolver));
+        KEPT.set(Some((waits, resolver)));
     });
     exits.join().unwrap();
 }
