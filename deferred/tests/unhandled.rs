@@ -137,7 +137,7 @@ fn reported_with_a_place_of_the_program_and_not_of_the_library() {
         drop(timed_out.add_timeout(Duration::ZERO, &clock));
         drop(gather_results([failed()]));
         drop(race([failed()]));
-        drop(LoopingCall::new(move || failed()).clock(&clock).start(Duration::ZERO, true));
+        drop(LoopingCall::new(failed).clock(&clock).start(Duration::ZERO, true));
         drop(Cooperator::new().clock(&clock).coiterate([failed()]));
         clock.advance(Duration::ZERO);
         drop(Deferred::<()>::fail("lost").into_send_future());
