@@ -426,8 +426,7 @@ fn given_up_on_another_thread_between_two_runtimes() {
     let trace = Trace::default();
     let cancelled = trace.clone();
     let (deferred, _resolver) = Deferred::<u8>::with_canceller(move |_| cancelled.say("cancelled"));
-    let mut deferred = Some(deferred);
-    let there = rt::block_on(async { deferred.take().map(Deferred::into_send_future) });
+    let there = rt::block_on(async { Some(deferred.into_send_future()) });
     thread::spawn(move || drop(there)).join().unwrap();
     assert!(trace.take().is_empty());
     rt::block_on(rt::task::yield_now());

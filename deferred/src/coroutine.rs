@@ -39,8 +39,9 @@ use waker::CoroutineWaker;
 ///
 /// It runs until it awaits something that is not there, and goes on inside the very call that fires the Deferred it
 /// awaits, in that await's place in the order of callbacks. So it behaves as callbacks do, and needs no executor as long
-/// as it awaits Deferreds. If it awaits something else, whoever wakes it hands it to the [home](crate::home) of its
-/// thread; without one the Deferred fails with [`NoHome`].
+/// as it awaits Deferreds. If it awaits something else, or gives way by waking itself, whoever wakes it hands it to the
+/// [home](crate::home) of its thread; without one the Deferred fails with [`NoHome`]. If its home is gone by then, it goes
+/// on in the next one that its thread has.
 ///
 /// Cancelling its Deferred cancels the one it awaits, so that the await returns the failure [`Cancelled`]; it may handle
 /// that and go on. If it awaits no Deferred, it is dropped. A panic becomes a failure. If nobody keeps its waker while it

@@ -20,7 +20,8 @@ pub type SendJob = Box<dyn FnOnce() + Send>;
 
 /// A thread that runs jobs: the side of that thread.
 pub trait Home {
-    /// Runs `job` soon, on this thread, and not before this has returned.
+    /// Runs `job` soon, on this thread, and not before this has returned. Jobs that are left when the home ends are
+    /// dropped; what matters in them is kept elsewhere, for the next home.
     fn schedule(&self, job: Job);
 
     /// The side of the other threads.

@@ -203,6 +203,8 @@ impl Reactor {
 impl ReactorHandle {
     /// Calls a function soon, on the reactor's thread. Calls of one thread are made in order.
     ///
+    /// Soon means: when the runtime that drove the thread last does so again, if none does now.
+    ///
     /// On the reactor's own thread it is called soon, too, and not at once. A panic is reported as an
     /// [unhandled](crate::unhandled) failure.
     ///
