@@ -11,6 +11,7 @@ use compio::buf::{BufResult, IntoInner, IoBuf};
 use compio::io::{AsyncRead, AsyncWriteExt};
 use compio::net::{TcpListener, TcpStream};
 use compio::runtime::{JoinHandle, Runtime};
+use futures_util::FutureExt;
 
 use super::{Connection, Service, Subject, Tcp, ThreadSafeWakers, Timers};
 
@@ -33,8 +34,8 @@ impl Subject for Compio {
         compio::runtime::spawn(future)
     }
 
-    async fn join(task: Self::Task) {
-        task.await.expect("no task panics");
+    fn join(task: Self::Task) -> impl Future<Output = ()> {
+        task.map(|result| result.expect("no task panics"))
     }
 
     fn detach(task: Self::Task) {

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::{AsyncReadExt, AsyncWriteExt};
+use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use rt::net::{TcpListener, TcpStream};
 use rt::runtime::{Builder, Handle, Runtime};
 use rt::task::JoinHandle;
@@ -65,8 +65,8 @@ impl<F: Flavor> Subject for RtOf<F> {
         rt::spawn(future)
     }
 
-    async fn join(task: Self::Task) {
-        task.await.expect("no task panics");
+    fn join(task: Self::Task) -> impl Future<Output = ()> {
+        task.map(|result| result.expect("no task panics"))
     }
 
     fn detach(_: Self::Task) {}

@@ -32,8 +32,8 @@ macro_rules! subject {
                 Self::executor().spawn(future)
             }
 
-            async fn join(task: Task<()>) {
-                task.await;
+            fn join(task: Task<()>) -> impl Future<Output = ()> {
+                task
             }
 
             fn detach(task: Task<()>) {

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -65,8 +66,8 @@ impl<F: Flavor> Subject for TokioOf<F> {
         tokio::spawn(future)
     }
 
-    async fn join(task: Self::Task) {
-        task.await.expect("no task panics");
+    fn join(task: Self::Task) -> impl Future<Output = ()> {
+        task.map(|result| result.expect("no task panics"))
     }
 
     fn detach(_: Self::Task) {}
