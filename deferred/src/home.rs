@@ -19,6 +19,57 @@ pub type Job = Box<dyn FnOnce()>;
 pub type SendJob = Box<dyn FnOnce() + Send>;
 
 /// A thread that runs jobs: the side of that thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::RefCell;
+/// use std::{rc::Rc, sync::Arc, task::Poll};
+///
+/// use rt_deferred::home::{self, Home, Job, Remote, SendJob};
+/// use rt_deferred::{assert_no_result, ensure_deferred, success_result_of};
+///
+/// /// Runs its jobs when it is told to.
+/// #[derive(Default)]
+/// struct ByHand(RefCell<Vec<Job>>);
+///
+/// impl Home for ByHand {
+///     fn schedule(&self, job: Job) {
+///         self.0.borrow_mut().push(job);
+///     }
+///
+///     fn remote(&self) -> Arc<dyn Remote> {
+///         Arc::new(NoWay)
+///     }
+/// }
+///
+/// /// Other threads cannot reach it.
+/// struct NoWay;
+///
+/// impl Remote for NoWay {
+///     fn post(&self, job: SendJob) -> Result<(), SendJob> {
+///         Err(job)
+///     }
+/// }
+///
+/// let hand = Rc::new(ByHand::default());
+/// let _installed = home::install(hand.clone());
+///
+/// let mut polls = 0;
+/// let third = ensure_deferred(std::future::poll_fn(move |cx| {
+///     polls += 1;
+///     if polls == 3 {
+///         return Poll::Ready(polls);
+///     }
+///     cx.waker().wake_by_ref(); // it goes on as a job
+///     Poll::Pending
+/// }));
+/// assert_no_result(&third);
+/// while !hand.0.borrow().is_empty() {
+///     hand.0.take().into_iter().for_each(|job| job());
+/// }
+/// assert_eq!(success_result_of(third), 3);
+/// ```
 pub trait Home {
     /// Runs `job` soon, on this thread, and not before this has returned.
     fn schedule(&self, job: Job);
@@ -65,6 +116,38 @@ pub fn set_finder(find: Finder) {
 }
 
 /// Makes `home` the home of this thread until the guard is dropped, which puts the former one back.
+///
+/// # Examples
+///
+/// ```
+/// use std::{rc::Rc, sync::Arc};
+///
+/// use rt_deferred::home::{self, Home, Job, Remote, SendJob};
+///
+/// /// Runs nothing.
+/// struct Idle;
+///
+/// impl Home for Idle {
+///     fn schedule(&self, _job: Job) {}
+/// #
+/// #     fn remote(&self) -> Arc<dyn Remote> {
+/// #         Arc::new(Nowhere)
+/// #     }
+/// }
+/// #
+/// # struct Nowhere;
+/// #
+/// # impl Remote for Nowhere {
+/// #     fn post(&self, job: SendJob) -> Result<(), SendJob> {
+/// #         Err(job)
+/// #     }
+/// # }
+///
+/// let installed = home::install(Rc::new(Idle));
+/// assert!(home::current().is_some());
+/// drop(installed);
+/// assert!(home::current().is_none());
+/// ```
 pub fn install(home: Rc<dyn Home>) -> Installed {
     let installed = Installed { former: HOME.replace(Some(home)), _local: std::marker::PhantomData };
     started();
@@ -72,6 +155,15 @@ pub fn install(home: Rc<dyn Home>) -> Installed {
 }
 
 /// The home of this thread.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::home;
+///
+/// assert!(home::current().is_none(), "nothing drives this thread");
+/// rt::block_on(async { assert!(home::current().is_some()) });
+/// ```
 pub fn current() -> Option<Rc<dyn Home>> {
     let installed = HOME.try_with(|home| home.borrow().clone()).ok().flatten();
     installed.or_else(|| FINDER.get().and_then(|find| find()))
@@ -114,6 +206,16 @@ impl fmt::Debug for Installed {
 /// A coroutine waits for something that is not a Deferred, and its thread has no executor that could resume it.
 ///
 /// Start it inside a runtime, or let it await Deferreds only.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::home::NoHome;
+/// use rt_deferred::{ensure_deferred, failure_result_of};
+///
+/// let waiting = ensure_deferred(std::future::pending::<u8>());
+/// assert!(failure_result_of(waiting).check::<NoHome>());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoHome;
 
