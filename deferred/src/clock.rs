@@ -98,7 +98,7 @@ impl Clock {
     }
 
     /// Calls `function` when the clock has been moved on by `delay`: with a delay of zero at the next
-    /// [`advance`](Self::advance), never before this has returned.
+    /// [`advance`](Self::advance), or in the one that goes on now, and never before this has returned.
     ///
     /// # Examples
     ///

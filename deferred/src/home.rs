@@ -13,9 +13,34 @@ use std::sync::{Arc, OnceLock};
 use crate::{ReactorTime, eventual, thread};
 
 /// What can be run once, on the home's thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+///
+/// use rt_deferred::home::Job;
+///
+/// let is_done = Rc::new(Cell::new(false));
+/// let done = is_done.clone();
+/// let job: Job = Box::new(move || done.set(true));
+/// job();
+/// assert!(is_done.get());
+/// ```
 pub type Job = Box<dyn FnOnce()>;
 
 /// What can be run once, on another thread's home.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::home::SendJob;
+///
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// let job: SendJob = Box::new(move || sender.send("over there").unwrap());
+/// std::thread::spawn(job).join().unwrap();
+/// assert_eq!(receiver.recv(), Ok("over there"));
+/// ```
 pub type SendJob = Box<dyn FnOnce() + Send>;
 
 /// A thread that runs jobs: the side of that thread.
@@ -72,35 +97,136 @@ pub type SendJob = Box<dyn FnOnce() + Send>;
 /// ```
 pub trait Home {
     /// Runs `job` soon, on this thread, and not before this has returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{Deferred, home};
+    ///
+    /// let (deferred, resolver) = Deferred::new();
+    /// home::current().unwrap().schedule(Box::new(move || resolver.callback("soon").unwrap()));
+    /// assert_eq!(deferred.await.unwrap(), "soon");
+    /// # }) }
+    /// ```
     fn schedule(&self, job: Job);
 
     /// The side of the other threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{Deferred, home};
+    ///
+    /// let (deferred, resolver) = Deferred::new();
+    /// let (resolver, remote) = (resolver.into_send(), home::current().unwrap().remote());
+    /// std::thread::spawn(move || {
+    ///     let job = Box::new(move || resolver.callback("back here").unwrap());
+    ///     assert!(remote.post(job).is_ok());
+    /// });
+    /// assert_eq!(deferred.await.unwrap(), "back here");
+    /// # }) }
+    /// ```
     fn remote(&self) -> Arc<dyn Remote>;
 
     /// Runs `job` on another thread, which may block.
     ///
     /// A runtime has a pool for that; unless a home says otherwise, it is a thread of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{Deferred, home};
+    ///
+    /// let (deferred, resolver) = Deferred::new();
+    /// let (resolver, here) = (resolver.into_send(), std::thread::current().id());
+    /// home::current().unwrap().call_in_thread(Box::new(move || {
+    ///     resolver.callback(std::thread::current().id()).unwrap();
+    /// }));
+    /// assert_ne!(deferred.await.unwrap(), here);
+    /// # }) }
+    /// ```
     fn call_in_thread(&self, job: SendJob) {
         std::thread::spawn(job);
     }
 
     /// Its timers, if it has any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{defer_later, home};
+    /// use rt::time::Duration;
+    ///
+    /// let home = home::current().unwrap();
+    /// let timers = home.time().expect("rt has timers");
+    /// assert_eq!(defer_later(timers, Duration::from_millis(1), || "later").await.unwrap(), "later");
+    /// # }) }
+    /// ```
     fn time(&self) -> Option<&dyn ReactorTime> {
         None
     }
 }
 
 /// A thread that runs jobs: the side of all others.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc::{SyncSender, sync_channel};
+///
+/// use rt_deferred::home::{Remote, SendJob};
+///
+/// /// The thread at the other end runs what it receives.
+/// struct Sender(SyncSender<SendJob>);
+///
+/// impl Remote for Sender {
+///     fn post(&self, job: SendJob) -> Result<(), SendJob> {
+///         self.0.send(job).map_err(|gone| gone.0)
+///     }
+/// }
+///
+/// let (sender, jobs) = sync_channel(100);
+/// let remote = Sender(sender);
+/// let thread = std::thread::spawn(move || jobs.recv().map(|job| job()));
+/// assert!(remote.post(Box::new(|| println!("over there"))).is_ok());
+/// thread.join().unwrap().unwrap();
+/// assert!(remote.post(Box::new(|| ())).is_err(), "nothing runs there any more");
+/// ```
 pub trait Remote: Send + Sync {
     /// Runs `job` soon, on the home's thread.
     ///
     /// # Errors
     ///
     /// The job, if that thread runs none any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::home;
+    ///
+    /// let remote = rt::block_on(async { home::current().unwrap().remote() });
+    /// match remote.post(Box::new(|| println!("on the runtime's thread"))) {
+    ///     Ok(()) => println!("it will be run"),
+    ///     Err(job) => job(), // nothing runs there any more, so it is run here
+    /// }
+    /// ```
     fn post(&self, job: SendJob) -> Result<(), SendJob>;
 }
 
 /// How a runtime tells whether it drives this thread.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::home::Finder;
+///
+/// let nowhere: Finder = || None;
+/// assert!(nowhere().is_none());
+/// ```
 pub type Finder = fn() -> Option<Rc<dyn Home>>;
 
 static FINDER: OnceLock<Finder> = OnceLock::new();
@@ -110,6 +236,23 @@ thread_local! {
 }
 
 /// Makes `find` what finds the home of a thread where none is installed. The first one of a process stays.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+///
+/// use rt_deferred::home::{self, Home};
+///
+/// thread_local! {
+///     /// Set while the runtime drives this thread.
+///     static DRIVEN: RefCell<Option<Rc<dyn Home>>> = const { RefCell::new(None) };
+/// }
+///
+/// home::set_finder(|| DRIVEN.with_borrow(Clone::clone));
+/// assert!(home::current().is_none(), "it does not yet");
+/// ```
 pub fn set_finder(find: Finder) {
     // A second copy of a runtime in the same process installs homes itself.
     let _ = FINDER.set(find);
@@ -181,6 +324,28 @@ pub fn started() {
 }
 
 /// Keeps a home installed. See [`install`].
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// use rt_deferred::home::{self, Home, Installed};
+///
+/// /// An event loop, which is a home as long as it runs.
+/// struct EventLoop {
+///     _installed: Installed,
+/// }
+///
+/// fn run(home: Rc<dyn Home>) -> EventLoop {
+///     EventLoop { _installed: home::install(home) }
+/// }
+/// # let home = rt::block_on(async { home::current().unwrap() });
+/// # let event_loop = run(home);
+/// # assert!(home::current().is_some());
+/// # drop(event_loop);
+/// # assert!(home::current().is_none());
+/// ```
 #[must_use = "the home is taken away when this is dropped"]
 pub struct Installed {
     former: Option<Rc<dyn Home>>,
