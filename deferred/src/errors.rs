@@ -186,10 +186,10 @@ impl Error for TimedOut {}
 /// # Examples
 ///
 /// ```
-/// use rt_deferred::{Deferred, FirstError, failure_result_of, gather_results};
+/// use rt_deferred::{Deferred, DeferredList, FirstError, failure_result_of};
 ///
 /// let (slow, _resolver) = Deferred::<u8>::new();
-/// let both = gather_results([slow, Deferred::fail("no paper")]);
+/// let both = DeferredList::new([slow, Deferred::fail("no paper")]).consume_errors(true).gather();
 /// let failure = failure_result_of(both);
 /// let first: &FirstError = failure.downcast_ref().unwrap();
 /// assert_eq!((first.index, first.failure.to_string()), (1, "no paper".to_owned()));

@@ -209,10 +209,8 @@ pub trait Remote: Send + Sync {
     /// use rt_deferred::home;
     ///
     /// let remote = rt::block_on(async { home::current().unwrap().remote() });
-    /// match remote.post(Box::new(|| println!("on the runtime's thread"))) {
-    ///     Ok(()) => println!("it will be run"),
-    ///     Err(job) => job(), // nothing runs there any more, so it is run here
-    /// }
+    /// let job = remote.post(Box::new(|| println!("nobody is left to run it there"))).err();
+    /// assert!(job.is_some());
     /// ```
     fn post(&self, job: SendJob) -> Result<(), SendJob>;
 }
@@ -317,6 +315,45 @@ pub fn current() -> Option<Rc<dyn Home>> {
 /// Handles that were sent to other threads lead here from now on, and what waits for a runtime
 /// ([`eventually`](crate::eventually), [`call_when_running`](crate::call_when_running)) is scheduled. It costs two looks
 /// at thread-locals if there is nothing to do.
+///
+/// # Examples
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use rt_deferred::home::{Home, Job, Remote, SendJob};
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+///
+/// use rt_deferred::{eventually, home};
+///
+/// #
+/// # struct Loop;
+/// # impl Home for Loop {
+/// #     fn schedule(&self, job: Job) {
+/// #         JOBS.with_borrow_mut(|jobs| jobs.push(job));
+/// #     }
+/// #     fn remote(&self) -> Arc<dyn Remote> {
+/// #         Arc::new(NoWay)
+/// #     }
+/// # }
+/// # struct NoWay;
+/// # impl Remote for NoWay {
+/// #     fn post(&self, job: SendJob) -> Result<(), SendJob> {
+/// #         Err(job)
+/// #     }
+/// # }
+/// thread_local! {
+///     static DRIVEN: RefCell<Option<Rc<dyn Home>>> = const { RefCell::new(None) };
+///     static JOBS: RefCell<Vec<Job>> = const { RefCell::new(Vec::new()) };
+/// }
+///
+/// home::set_finder(|| DRIVEN.with_borrow(Clone::clone));
+/// eventually(|| println!("as soon as something runs here"));
+/// assert_eq!(JOBS.with_borrow(Vec::len), 0);
+/// DRIVEN.set(Some(Rc::new(Loop)));
+/// home::started();
+/// assert_eq!(JOBS.with_borrow(Vec::len), 1);
+/// ```
 #[inline]
 pub fn started() {
     thread::started();

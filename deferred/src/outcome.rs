@@ -118,6 +118,19 @@ pub trait IntoOutcome<T, Kind> {
 }
 
 /// The kinds of [`IntoOutcome`]. Nobody needs to name them.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{IntoOutcome, Outcome, kind};
+///
+/// /// A `Result` is a plain value as well; this says which is meant.
+/// fn as_it_is(parsed: Result<u8, std::num::ParseIntError>) -> Outcome<Result<u8, std::num::ParseIntError>> {
+///     IntoOutcome::<_, kind::Plain>::into_outcome(parsed)
+/// }
+///
+/// assert!(matches!(as_it_is("x".parse()), Outcome::Value(Err(_))));
+/// ```
 pub mod kind {
     use std::marker::PhantomData;
 

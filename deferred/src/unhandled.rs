@@ -147,13 +147,15 @@ type Hook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
 /// # Examples
 ///
 /// ```
-/// use rt_deferred::unhandled::Observer;
+/// use rt_deferred::unhandled::{Observer, Unhandled};
+/// use rt_deferred::{Abandoned, Failure};
 ///
-/// let quiet_about_the_abandoned = Observer {
-///     is_reported: |unhandled| !unhandled.failure.check::<rt_deferred::Abandoned>(),
+/// let observer = Observer {
+///     is_reported: |unhandled| !unhandled.failure.check::<Abandoned>(),
 ///     was_reported: |unhandled| println!("one more, of {}", unhandled.place()),
 /// };
-/// # let _ = quiet_about_the_abandoned;
+/// let abandoned = Unhandled::of_task(Failure::new(Abandoned), std::panic::Location::caller());
+/// assert!(!(observer.is_reported)(&abandoned));
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Observer {
@@ -333,7 +335,9 @@ fn log(unhandled: &Unhandled) {
 ///
 /// unhandled::set_observer(unhandled::Observer {
 ///     is_reported: |_| true,
-///     was_reported: |_| drop(LOST.fetch_add(1, Ordering::Relaxed)),
+///     was_reported: |_| {
+///         LOST.fetch_add(1, Ordering::Relaxed);
+///     },
 /// });
 /// drop(Deferred::<()>::fail("nobody looks"));
 /// assert_eq!(LOST.load(Ordering::Relaxed), 1);
