@@ -104,8 +104,8 @@ impl<T: 'static> DeferredList<T> {
     /// use rt_deferred::{Deferred, DeferredList, FirstError, failure_result_of};
     ///
     /// let (slow, _resolver) = Deferred::<u8>::new();
-    /// let all = DeferredList::new([slow, Deferred::fail("no paper")]).fire_on_one_errback(true).consume_errors(true).start();
-    /// let failure = failure_result_of(all);
+    /// let all = DeferredList::new([slow, Deferred::fail("no paper")]).consume_errors(true);
+    /// let failure = failure_result_of(all.fire_on_one_errback(true).start());
     /// assert_eq!(failure.downcast_ref::<FirstError>().unwrap().failure.to_string(), "no paper");
     /// ```
     pub fn fire_on_one_errback(mut self, yes: bool) -> Self {
