@@ -73,6 +73,18 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     /// # Panics
     ///
     /// If `capacity` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{DeferredCache, success_result_of};
+    ///
+    /// let squares = DeferredCache::new(2, |n: u32| n * n);
+    /// for n in [1, 2, 3] {
+    ///     assert_eq!(success_result_of(squares.get(n)), n * n);
+    /// }
+    /// assert_eq!(squares.try_get(&1), None, "there is room for two");
+    /// ```
     pub fn new<Kind, R>(capacity: usize, fill: impl Fn(K) -> R + 'static) -> Self
     where
         R: IntoOutcome<V, Kind>,
@@ -93,6 +105,20 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     }
 
     /// A Deferred of the value: fired already if it is kept; otherwise it fires when the value has been got.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{DeferredCache, Failure, failure_result_of, success_result_of};
+    ///
+    /// let tries = std::cell::Cell::new(0);
+    /// let pages = DeferredCache::new(100, move |name: &str| {
+    ///     tries.set(tries.get() + 1);
+    ///     if tries.get() == 1 { Err(Failure::new("no answer")) } else { Ok(format!("page {name}")) }
+    /// });
+    /// assert_eq!(failure_result_of(pages.get("index")).to_string(), "no answer");
+    /// assert_eq!(success_result_of(pages.get("index")), "page index");
+    /// ```
     #[track_caller]
     pub fn get(&self, key: K) -> Deferred<V> {
         let shared = &self.shared;
@@ -123,6 +149,17 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     }
 
     /// The value if it is kept. It counts as asked for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::DeferredCache;
+    ///
+    /// let squares = DeferredCache::new(100, |n: u32| n * n);
+    /// assert_eq!(squares.try_get(&4), None);
+    /// drop(squares.get(4));
+    /// assert_eq!(squares.try_get(&4), Some(16));
+    /// ```
     pub fn try_get(&self, key: &K) -> Option<V> {
         let kept = self.shared.look(key)?;
         copy(&kept).ok()
@@ -131,6 +168,16 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     /// Keeps a value that was got elsewhere, in place of what is kept or being got for this key.
     ///
     /// Who waits for that gets it as before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{DeferredCache, success_result_of};
+    ///
+    /// let pages = DeferredCache::new(100, |name: &str| format!("{name}, got"));
+    /// pages.insert("index", "index, known".to_owned());
+    /// assert_eq!(success_result_of(pages.get("index")), "index, known");
+    /// ```
     pub fn insert(&self, key: K, value: V) {
         let superseded = self.shared.filling.borrow_mut().remove(&key);
         self.shared.keep(key, Rc::new(Ok(value)));
@@ -140,6 +187,18 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     /// Forgets the value of a key. True if it was kept or being got.
     ///
     /// What is being got goes to who waits for it and is not kept; who asks from now on tries anew.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::DeferredCache;
+    ///
+    /// let squares = DeferredCache::new(100, |n: u32| n * n);
+    /// drop(squares.get(4));
+    /// assert!(squares.invalidate(&4));
+    /// assert_eq!(squares.try_get(&4), None);
+    /// assert!(!squares.invalidate(&4));
+    /// ```
     pub fn invalidate(&self, key: &K) -> bool {
         let kept = self.shared.kept.borrow_mut().pop_entry(key);
         let filling = self.shared.filling.borrow_mut().remove_entry(key);
@@ -147,6 +206,17 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     }
 
     /// Forgets all values, as [`invalidate`](Self::invalidate) does with one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::DeferredCache;
+    ///
+    /// let squares = DeferredCache::new(100, |n: u32| n * n);
+    /// (1..=10).for_each(|n| drop(squares.get(n)));
+    /// squares.clear();
+    /// assert!(squares.is_empty());
+    /// ```
     pub fn clear(&self) {
         let mut kept = LruCache::unbounded();
         kept.resize(self.capacity());
@@ -156,21 +226,65 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> DeferredCache<K, V> {
     }
 
     /// How many values are kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::DeferredCache;
+    ///
+    /// let squares = DeferredCache::new(100, |n: u32| n * n);
+    /// (1..=10).for_each(|n| drop(squares.get(n)));
+    /// assert_eq!(squares.len(), 10);
+    /// ```
     pub fn len(&self) -> usize {
         self.shared.kept.borrow().len()
     }
 
     /// Whether no value is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::DeferredCache;
+    ///
+    /// let squares = DeferredCache::new(100, |n: u32| n * n);
+    /// assert!(squares.is_empty());
+    /// drop(squares.get(4));
+    /// assert!(!squares.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many values are being got.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, DeferredCache};
+    ///
+    /// let (answer, server) = Deferred::new();
+    /// let answer = std::cell::Cell::new(Some(answer));
+    /// let addresses = DeferredCache::new(100, move |_host: &str| answer.take().expect("asked once"));
+    /// drop(addresses.get("example.org"));
+    /// assert_eq!((addresses.filling(), addresses.len()), (1, 0));
+    /// server.callback([192, 0, 2, 1]).unwrap();
+    /// assert_eq!((addresses.filling(), addresses.len()), (0, 1));
+    /// ```
     pub fn filling(&self) -> usize {
         self.shared.filling.borrow().len()
     }
 
     /// How many values are kept at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::DeferredCache;
+    ///
+    /// let squares = DeferredCache::new(100, |n: u32| n * n);
+    /// assert_eq!(squares.capacity().get(), 100);
+    /// ```
     pub fn capacity(&self) -> NonZeroUsize {
         self.shared.kept.borrow().cap()
     }

@@ -63,11 +63,34 @@ enum State {
 
 impl Clock {
     /// A clock that shows zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// assert_eq!(Clock::new().now(), Duration::ZERO);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// How far it has been moved on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let clock = Clock::new();
+    /// clock.advance(Duration::from_millis(250));
+    /// clock.advance(Duration::from_millis(750));
+    /// assert_eq!(clock.now(), Duration::from_secs(1));
+    /// ```
     ///
     /// Counterpart: `Clock.seconds`.
     pub fn now(&self) -> Duration {
@@ -75,7 +98,7 @@ impl Clock {
     }
 
     /// Calls `function` when the clock has been moved on by `delay`: with a delay of zero at the next
-    /// [`advance`](Self::advance), never before this has returned.
+    /// [`advance`](Self::advance), or in the one that goes on now, and never before this has returned.
     ///
     /// # Examples
     ///
@@ -107,6 +130,22 @@ impl Clock {
     /// time.
     ///
     /// A panic of one of them comes out of here; the others stay due.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc, time::Duration};
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let (clock, called) = (Clock::new(), Rc::new(RefCell::new(Vec::new())));
+    /// for seconds in [3, 1, 2] {
+    ///     let called = called.clone();
+    ///     clock.call_later(Duration::from_secs(seconds), move || called.borrow_mut().push(seconds));
+    /// }
+    /// clock.advance(Duration::from_secs(2));
+    /// assert_eq!(*called.borrow(), [1, 2]);
+    /// ```
     ///
     /// Counterpart: `Clock.advance`.
     pub fn advance(&self, duration: Duration) {
@@ -259,6 +298,22 @@ impl Drop for Calls {
 
 /// A call that a [`Clock`] is to make. Dropping it changes nothing.
 ///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rt_deferred::Clock;
+///
+/// let clock = Clock::new();
+/// let hang_up = clock.call_later(Duration::from_secs(60), || println!("nobody has said anything for a minute"));
+/// clock.advance(Duration::from_secs(59));
+/// hang_up.reset(Duration::from_secs(60))?; // somebody has
+/// clock.advance(Duration::from_secs(59));
+/// assert!(hang_up.is_active());
+/// # Ok::<(), rt_deferred::DelayedCallError>(())
+/// ```
+///
 /// Counterpart: `twisted.internet.interfaces.IDelayedCall`; `rt::time::DelayedCall` is that of the runtime's timers.
 #[derive(Clone)]
 pub struct DelayedCall {
@@ -272,6 +327,20 @@ impl DelayedCall {
     /// # Errors
     ///
     /// If it was called or cancelled already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, DelayedCallError};
+    ///
+    /// let clock = Clock::new();
+    /// let call = clock.call_later(Duration::from_secs(1), || unreachable!("it was taken back"));
+    /// assert_eq!(call.cancel(), Ok(()));
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(call.cancel(), Err(DelayedCallError::AlreadyCancelled));
+    /// ```
     ///
     /// Counterpart: `DelayedCall.cancel`.
     pub fn cancel(&self) -> Result<(), DelayedCallError> {
@@ -291,6 +360,21 @@ impl DelayedCall {
     ///
     /// If it was called or cancelled already.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let clock = Clock::new();
+    /// let call = clock.call_later(Duration::from_secs(10), || ());
+    /// clock.advance(Duration::from_secs(4));
+    /// call.reset(Duration::from_secs(10))?;
+    /// assert_eq!(call.time(), Duration::from_secs(14));
+    /// # Ok::<(), rt_deferred::DelayedCallError>(())
+    /// ```
+    ///
     /// Counterpart: `DelayedCall.reset`.
     pub fn reset(&self, delay: Duration) -> Result<(), DelayedCallError> {
         let now = self.calls.upgrade().map_or(0, |calls| calls.now.get());
@@ -302,6 +386,20 @@ impl DelayedCall {
     /// # Errors
     ///
     /// If it was called or cancelled already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let clock = Clock::new();
+    /// let call = clock.call_later(Duration::from_secs(10), || ());
+    /// call.delay(Duration::from_secs(5))?;
+    /// assert_eq!(call.time(), Duration::from_secs(15));
+    /// # Ok::<(), rt_deferred::DelayedCallError>(())
+    /// ```
     ///
     /// Counterpart: `DelayedCall.delay`.
     pub fn delay(&self, extra: Duration) -> Result<(), DelayedCallError> {
@@ -315,6 +413,20 @@ impl DelayedCall {
     ///
     /// If it was called or cancelled already.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let clock = Clock::new();
+    /// let call = clock.call_later(Duration::from_secs(10), || ());
+    /// call.bring_forward(Duration::from_secs(4))?;
+    /// assert_eq!(call.time(), Duration::from_secs(6));
+    /// # Ok::<(), rt_deferred::DelayedCallError>(())
+    /// ```
+    ///
     /// Counterpart: `DelayedCall.delay` with a negative number.
     pub fn bring_forward(&self, less: Duration) -> Result<(), DelayedCallError> {
         self.move_to(self.call.time.get() - nanos(less))
@@ -322,12 +434,39 @@ impl DelayedCall {
 
     /// Whether it is still to be called.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let clock = Clock::new();
+    /// let call = clock.call_later(Duration::from_secs(1), || ());
+    /// assert!(call.is_active());
+    /// clock.advance(Duration::from_secs(1));
+    /// assert!(!call.is_active());
+    /// ```
+    ///
     /// Counterpart: `DelayedCall.active`.
     pub fn is_active(&self) -> bool {
         self.check_active().is_ok()
     }
 
     /// What the clock shows when it is due; zero if it was brought forward to before that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::Clock;
+    ///
+    /// let clock = Clock::new();
+    /// clock.advance(Duration::from_secs(30));
+    /// let call = clock.call_later(Duration::from_secs(10), || ());
+    /// assert_eq!(call.time(), Duration::from_secs(40));
+    /// ```
     ///
     /// Counterpart: `DelayedCall.getTime`.
     pub fn time(&self) -> Duration {
@@ -359,6 +498,19 @@ impl fmt::Debug for DelayedCall {
 }
 
 /// The call is not waiting any more.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rt_deferred::{Clock, DelayedCallError};
+///
+/// let clock = Clock::new();
+/// let call = clock.call_later(Duration::ZERO, || ());
+/// clock.advance(Duration::ZERO);
+/// assert_eq!(call.cancel(), Err(DelayedCallError::AlreadyCalled));
+/// ```
 ///
 /// Counterpart: `twisted.internet.error.{AlreadyCalled, AlreadyCancelled}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

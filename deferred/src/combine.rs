@@ -34,6 +34,19 @@ pub struct DeferredList<T> {
 }
 
 /// What a [`DeferredList`] fires with.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, DeferredList, ListResult, success_result_of};
+///
+/// let all = DeferredList::new([Deferred::succeed(1), Deferred::succeed(2)]).start();
+/// let values = match success_result_of(all) {
+///     ListResult::All(results) => results.into_iter().filter_map(Result::ok).collect(),
+///     ListResult::First { value, .. } => vec![value],
+/// };
+/// assert_eq!(values, [1, 2]);
+/// ```
 #[derive(Debug, Clone)]
 pub enum ListResult<T> {
     /// The result of each, in the order in which they were given.
@@ -49,6 +62,15 @@ pub enum ListResult<T> {
 
 impl<T: 'static> DeferredList<T> {
     /// A list of these, with all options off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, DeferredList, ListResult, success_result_of};
+    ///
+    /// let list = DeferredList::new((1..=3).map(Deferred::succeed));
+    /// assert!(matches!(success_result_of(list.start()), ListResult::All(results) if results.len() == 3));
+    /// ```
     pub fn new(members: impl IntoIterator<Item = Deferred<T>>) -> Self {
         Self {
             members: members.into_iter().collect(),
@@ -59,12 +81,33 @@ impl<T: 'static> DeferredList<T> {
     }
 
     /// Fires with the first value, as [`ListResult::First`]. An empty list never fires then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, DeferredList, ListResult, success_result_of};
+    ///
+    /// let (slow, _resolver) = Deferred::new();
+    /// let first = DeferredList::new([slow, Deferred::succeed("fast")]).fire_on_one_callback(true).start();
+    /// assert!(matches!(success_result_of(first), ListResult::First { index: 1, value: "fast" }));
+    /// ```
     pub fn fire_on_one_callback(mut self, yes: bool) -> Self {
         self.fire_on_one_callback = yes;
         self
     }
 
     /// Fails with the first failure, as [`FirstError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, DeferredList, FirstError, failure_result_of};
+    ///
+    /// let (slow, _resolver) = Deferred::<u8>::new();
+    /// let all = DeferredList::new([slow, Deferred::fail("no paper")]).consume_errors(true);
+    /// let failure = failure_result_of(all.fire_on_one_errback(true).start());
+    /// assert_eq!(failure.downcast_ref::<FirstError>().unwrap().failure.to_string(), "no paper");
+    /// ```
     pub fn fire_on_one_errback(mut self, yes: bool) -> Self {
         self.fire_on_one_errback = yes;
         self
@@ -72,12 +115,36 @@ impl<T: 'static> DeferredList<T> {
 
     /// Counts the failures of the members as handled. Otherwise each is reported as unhandled besides being in the
     /// result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, DeferredList, unhandled};
+    ///
+    /// let ask = |consume| DeferredList::new([Deferred::<u8>::fail("no answer")]).consume_errors(consume).start();
+    /// let (_results, lost) = unhandled::capture(|| ask(false));
+    /// assert_eq!(lost.len(), 1);
+    /// let (_results, lost) = unhandled::capture(|| ask(true));
+    /// assert!(lost.is_empty());
+    /// ```
     pub fn consume_errors(mut self, yes: bool) -> Self {
         self.consume_errors = yes;
         self
     }
 
     /// The Deferred of the results.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, DeferredList, State};
+    ///
+    /// let (late, resolver) = Deferred::new();
+    /// let both = DeferredList::new([Deferred::succeed("a"), late]).start();
+    /// assert_eq!(both.state(), State::Pending);
+    /// resolver.callback("b").unwrap();
+    /// assert_eq!(both.state(), State::Succeeded);
+    /// ```
     #[track_caller]
     pub fn start(self) -> Deferred<ListResult<T>> {
         let chain = Chain::new(Location::caller());

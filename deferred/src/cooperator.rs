@@ -106,6 +106,17 @@ struct Scheduler {
 impl Cooperator {
     /// A cooperator that is started, whose ticks last about 10 milliseconds and follow each other at once, on
     /// [`Reactor`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::Cooperator;
+    ///
+    /// let cooperator = Cooperator::new();
+    /// cooperator.coiterate((0..1_000).map(|_piece| ())).await.unwrap();
+    /// # }) }
+    /// ```
     #[expect(clippy::new_without_default, reason = "a cooperator has an identity; two defaults are not equal")]
     pub fn new() -> Self {
         let scheduler = Scheduler {
@@ -127,6 +138,20 @@ impl Cooperator {
     }
 
     /// Has its next ticks come from this clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Cooperator, State};
+    ///
+    /// let clock = Clock::new();
+    /// let done = Cooperator::new().clock(&clock).coiterate([(); 3]);
+    /// assert_eq!(done.state(), State::Pending);
+    /// clock.advance(Duration::ZERO);
+    /// assert_eq!(done.state(), State::Succeeded);
+    /// ```
     #[must_use = "it is the cooperator, to be given work"]
     pub fn clock(self, clock: &dyn ReactorTime) -> Self {
         let former = self.scheduler.clock.replace(clock.weak());
@@ -135,6 +160,21 @@ impl Cooperator {
     }
 
     /// Leaves so much time between two ticks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    ///
+    /// use rt_deferred::{Clock, Cooperator};
+    ///
+    /// let (clock, pieces) = (Clock::new(), Rc::new(Cell::new(0)));
+    /// let done = pieces.clone();
+    /// let one_a_tick = Cooperator::new().clock(&clock).delay(Duration::from_secs(1)).terminate(|| || true);
+    /// one_a_tick.cooperate((0..100).map(move |_| done.set(done.get() + 1)));
+    /// clock.pump([Duration::from_secs(1); 3]);
+    /// assert_eq!(pieces.get(), 3);
+    /// ```
     ///
     /// Counterpart: the argument `scheduler`.
     #[must_use = "it is the cooperator, to be given work"]
@@ -171,6 +211,23 @@ impl Cooperator {
 
     /// Leaves it to [`start`](Self::start) to begin.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Cooperator, State};
+    ///
+    /// let clock = Clock::new();
+    /// let cooperator = Cooperator::new().clock(&clock).not_started();
+    /// let done = cooperator.coiterate([(); 3]);
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(done.state(), State::Pending);
+    /// cooperator.start();
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(done.state(), State::Succeeded);
+    /// ```
+    ///
     /// Counterpart: the argument `started`.
     #[must_use = "it is the cooperator, to be given work"]
     pub fn not_started(self) -> Self {
@@ -183,6 +240,22 @@ impl Cooperator {
     /// # Panics
     ///
     /// If it runs on [`Reactor`] and no runtime drives this thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Cooperator, SchedulerError};
+    ///
+    /// let clock = Clock::new();
+    /// let endless = Cooperator::new().clock(&clock).terminate(|| || true).delay(Duration::from_secs(1));
+    /// let task = endless.cooperate(std::iter::repeat_with(|| println!("a piece")));
+    /// clock.pump([Duration::from_secs(1); 3]);
+    /// task.stop()?;
+    /// assert_eq!(task.pause(), Err(SchedulerError::TaskStopped));
+    /// # Ok::<(), SchedulerError>(())
+    /// ```
     ///
     /// Counterpart: `Cooperator.cooperate`.
     pub fn cooperate<I, K>(&self, work: I) -> CooperativeTask
@@ -202,6 +275,20 @@ impl Cooperator {
     ///
     /// If it runs on [`Reactor`] and no runtime drives this thread.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Cooperator, Failure, failure_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let lines = ["1", "2", "three"].map(|line| line.parse::<u32>().map(drop).map_err(Failure::from));
+    /// let parsed = Cooperator::new().clock(&clock).coiterate(lines);
+    /// clock.advance(Duration::from_secs(1));
+    /// assert!(failure_result_of(parsed).check::<std::num::ParseIntError>());
+    /// ```
+    ///
     /// Counterpart: `Cooperator.coiterate`.
     #[track_caller]
     pub fn coiterate<I, K>(&self, work: I) -> Deferred<()>
@@ -213,6 +300,19 @@ impl Cooperator {
     }
 
     /// Begins, if it was made [not started](Self::not_started), or goes on after a [`stop`](Self::stop).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Clock, Cooperator};
+    ///
+    /// let clock = Clock::new();
+    /// let cooperator = Cooperator::new().clock(&clock);
+    /// cooperator.stop();
+    /// assert!(!cooperator.is_running());
+    /// cooperator.start();
+    /// assert!(cooperator.is_running());
+    /// ```
     ///
     /// Counterpart: `Cooperator.start`.
     pub fn start(&self) {
@@ -227,6 +327,19 @@ impl Cooperator {
     /// Ends all work with [`SchedulerError::SchedulerStopped`], and what is added from now on at once; what is paused stays as
     /// it is.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Clock, Cooperator, SchedulerError, failure_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let cooperator = Cooperator::new().clock(&clock);
+    /// let done = cooperator.coiterate(std::iter::repeat(()));
+    /// cooperator.stop();
+    /// let failure = failure_result_of(done);
+    /// assert_eq!(failure.downcast_ref(), Some(&SchedulerError::SchedulerStopped));
+    /// ```
+    ///
     /// Counterpart: `Cooperator.stop`.
     pub fn stop(&self) {
         let scheduler = &self.scheduler;
@@ -238,6 +351,17 @@ impl Cooperator {
     }
 
     /// Whether work that is added will be done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Cooperator;
+    ///
+    /// let cooperator = Cooperator::new().not_started();
+    /// assert!(!cooperator.is_running());
+    /// cooperator.start();
+    /// assert!(cooperator.is_running());
+    /// ```
     ///
     /// Counterpart: `Cooperator.running`.
     pub fn is_running(&self) -> bool {
@@ -354,6 +478,18 @@ where
 /// # Panics
 ///
 /// If no runtime drives this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() { rt::block_on(async {
+/// use rt::deferred::coiterate;
+/// use rt::time::{Duration, sleep};
+///
+/// let politely = (0..3).map(|_page| async { sleep(Duration::from_millis(1)).await }); // waits between two pages
+/// coiterate(politely).await.unwrap();
+/// # }) }
+/// ```
 ///
 /// Counterpart: `twisted.internet.task.coiterate`.
 #[track_caller]

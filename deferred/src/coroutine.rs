@@ -40,8 +40,8 @@ use waker::CoroutineWaker;
 /// It runs until it awaits something that is not there, and goes on inside the very call that fires the Deferred it
 /// awaits, in that await's place in the order of callbacks. So it behaves as callbacks do, and needs no executor as long
 /// as it awaits Deferreds. If it awaits something else, or gives way by waking itself, whoever wakes it hands it to the
-/// [home](crate::home) of its thread; without one the Deferred fails with [`NoHome`]. If its home is gone by then, it goes
-/// on in the next one that its thread has.
+/// [home](crate::home) of its thread. Without one the Deferred fails with [`NoHome`], unless it woke itself while it ran:
+/// then it goes on at once. If its home is gone by then, it goes on in the next one that its thread has.
 ///
 /// Cancelling its Deferred cancels the one it awaits, so that the await returns the failure [`Cancelled`]; it may handle
 /// that and go on. If it awaits no Deferred, it is dropped. A panic becomes a failure. If nobody keeps its waker while it
@@ -72,8 +72,30 @@ pub fn ensure_deferred<T: 'static, K>(future: impl IntoDeferred<T, K>) -> Deferr
 /// What [`ensure_deferred`] takes: a future, or a [`Deferred`] as it is.
 ///
 /// `Kind` only tells the cases apart; the compiler finds it.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, IntoDeferred, ensure_deferred, success_result_of};
+///
+/// fn doubled<K>(n: impl IntoDeferred<u32, K>) -> Deferred<u32> {
+///     ensure_deferred(n).add_callback(|n| n * 2)
+/// }
+///
+/// assert_eq!(success_result_of(doubled(async { 1 })), 2);
+/// assert_eq!(success_result_of(doubled(Deferred::succeed(2))), 4);
+/// ```
 pub trait IntoDeferred<T, Kind> {
     /// Makes it a Deferred; a future starts to run here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, IntoDeferred, success_result_of};
+    ///
+    /// let sum: Deferred<u32> = async { 1 + 2 }.into_deferred();
+    /// assert_eq!(success_result_of(sum), 3);
+    /// ```
     fn into_deferred(self) -> Deferred<T>;
 }
 

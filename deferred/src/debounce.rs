@@ -68,6 +68,21 @@ impl<A: 'static, T: Clone + 'static> Debounce<A, T> {
     /// Puts calls of `function` off by `delay` on `clock`.
     ///
     /// `function` may return what callbacks may; see [`IntoOutcome`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Debounce, success_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let port: Debounce<&str, u16> =
+    ///     Debounce::new(&clock, Duration::from_millis(300), |text: &str| text.parse::<u16>());
+    /// let typed = port.call("8080");
+    /// clock.advance(Duration::from_millis(300));
+    /// assert_eq!(success_result_of(typed), 8080);
+    /// ```
     pub fn new<K, R>(clock: &dyn ReactorTime, delay: Duration, function: impl Fn(A) -> R + 'static) -> Self
     where
         R: IntoOutcome<T, K>,
@@ -79,6 +94,25 @@ impl<A: 'static, T: Clone + 'static> Debounce<A, T> {
     }
 
     /// Runs the function no later than `limit` after the first call of a burst, for all clones, from the next burst on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Debounce, State};
+    ///
+    /// let clock = Clock::new();
+    /// let second = Duration::from_secs(1);
+    /// let save = Debounce::new(&clock, 2 * second, |text: &str| println!("saving {text}")).max_wait(3 * second);
+    /// let first = save.call("a");
+    /// for text in ["ab", "abc"] {
+    ///     clock.advance(second);
+    ///     drop(save.call(text));
+    /// }
+    /// clock.advance(second);
+    /// assert_eq!(first.state(), State::Succeeded);
+    /// ```
     pub fn max_wait(self, limit: Duration) -> Self {
         self.shared.max_wait.set(Some(limit));
         self
@@ -89,6 +123,24 @@ impl<A: 'static, T: Clone + 'static> Debounce<A, T> {
     ///
     /// The Deferred fires with what the function returns. Who does not care drops it, and gets the failure reported as
     /// [unhandled](crate::unhandled), if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Debounce, assert_no_result, success_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let double = Debounce::new(&clock, Duration::from_secs(2), |n: u32| n * 2);
+    /// let first = double.call(1);
+    /// clock.advance(Duration::from_secs(1));
+    /// let last = double.call(10);
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_no_result(&first);
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!((success_result_of(first), success_result_of(last)), (20, 20));
+    /// ```
     #[track_caller]
     pub fn call(&self, argument: A) -> Deferred<T> {
         let shared = &self.shared;
@@ -122,12 +174,42 @@ impl<A: 'static, T: Clone + 'static> Debounce<A, T> {
     }
 
     /// Makes the call that is put off now. False if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Debounce, success_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let save = Debounce::new(&clock, Duration::from_secs(2), |text: &str| format!("saved {text}"));
+    /// let saved = save.call("letter");
+    /// assert!(save.flush());
+    /// assert_eq!(success_result_of(saved), "saved letter");
+    /// assert!(!save.flush());
+    /// ```
     pub fn flush(&self) -> bool {
         self.shared.run()
     }
 
     /// Takes back the call that is put off; its callers fail with [`Cancelled`]. False if there is none. What is under
     /// way already goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Cancelled, Clock, Debounce, failure_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let save = Debounce::new(&clock, Duration::from_secs(2), |text: &str| println!("saving {text}"));
+    /// let saved = save.call("letter");
+    /// assert!(save.cancel());
+    /// assert!(failure_result_of(saved).check::<Cancelled>());
+    /// assert!(!save.cancel());
+    /// ```
     pub fn cancel(&self) -> bool {
         let Some(burst) = self.shared.burst.take() else { return false };
         let callers = burst.flight.callers().clone();
@@ -138,6 +220,21 @@ impl<A: 'static, T: Clone + 'static> Debounce<A, T> {
     }
 
     /// Whether a call is put off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Debounce};
+    ///
+    /// let clock = Clock::new();
+    /// let save = Debounce::new(&clock, Duration::from_secs(2), |text: &str| println!("saving {text}"));
+    /// drop(save.call("letter"));
+    /// assert!(save.is_pending());
+    /// clock.advance(Duration::from_secs(2));
+    /// assert!(!save.is_pending());
+    /// ```
     pub fn is_pending(&self) -> bool {
         let burst = self.shared.burst.take();
         let is_pending = burst.is_some();

@@ -62,6 +62,18 @@ pub struct Deferred<T> {
 }
 
 /// What a [`Deferred`] is at.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, State};
+///
+/// let (inner, resolver) = Deferred::new();
+/// let outer = Deferred::succeed(()).add_callback(|()| inner);
+/// assert_eq!(outer.state(), State::Chained);
+/// resolver.callback(1).unwrap();
+/// assert_eq!(outer.state(), State::Succeeded);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
@@ -81,6 +93,16 @@ pub enum State {
 
 impl State {
     /// Whether there is a result that a callback would get at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, State};
+    ///
+    /// assert!(Deferred::succeed(1).state().has_result());
+    /// assert!(State::Failed.has_result());
+    /// assert!(!State::Paused.has_result());
+    /// ```
     pub fn has_result(self) -> bool {
         matches!(self, State::Succeeded | State::Failed)
     }
@@ -373,6 +395,20 @@ impl<T: 'static> Deferred<T> {
     ///
     /// If cancelling it leads to another result than the failure [`Cancelled`](crate::Cancelled), that one stays.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Deferred, TimedOut, failure_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let (answer, _resolver) = Deferred::<u8>::new();
+    /// let answer = answer.add_timeout(Duration::from_secs(30), &clock);
+    /// clock.advance(Duration::from_secs(30));
+    /// assert_eq!(failure_result_of(answer).downcast_ref::<TimedOut>().unwrap().after, Duration::from_secs(30));
+    /// ```
+    ///
     /// Counterpart: `Deferred.addTimeout`.
     #[track_caller]
     pub fn add_timeout(self, duration: Duration, clock: &dyn ReactorTime) -> Deferred<T> {
@@ -386,6 +422,20 @@ impl<T: 'static> Deferred<T> {
     }
 
     /// As [`add_timeout`](Self::add_timeout), with a function that decides about the result of the cancelling.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Deferred, Failure, success_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let (weather, _resolver) = Deferred::new();
+    /// let weather = weather.add_timeout_with(Duration::from_secs(2), &clock, |_late: Result<&str, Failure>| "unknown");
+    /// clock.advance(Duration::from_secs(2));
+    /// assert_eq!(success_result_of(weather), "unknown");
+    /// ```
     ///
     /// Counterpart: `Deferred.addTimeout` with `onTimeoutCancel`.
     #[track_caller]
@@ -473,17 +523,54 @@ impl<T> Deferred<T> {
 
     /// Takes one [`pause`](Self::pause) back; after the last one the callbacks run. Without a pause it does nothing.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, State};
+    ///
+    /// let deferred = Deferred::succeed(1);
+    /// deferred.pause();
+    /// deferred.pause();
+    /// deferred.unpause();
+    /// assert_eq!(deferred.state(), State::Paused);
+    /// deferred.unpause();
+    /// assert_eq!(deferred.state(), State::Succeeded);
+    /// ```
+    ///
     /// Counterpart: `Deferred.unpause`.
     pub fn unpause(&self) {
         self.consumer.0.unpause();
     }
 
     /// What it is at.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, State};
+    ///
+    /// let (deferred, resolver) = Deferred::new();
+    /// assert_eq!(deferred.state(), State::Pending);
+    /// resolver.callback(1).unwrap();
+    /// assert_eq!(deferred.state(), State::Succeeded);
+    /// ```
     pub fn state(&self) -> State {
         self.consumer.0.state()
     }
 
     /// A handle to cancel, pause and unpause it, also after it has moved into a list, a chain or a coroutine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, ensure_deferred, success_result_of};
+    ///
+    /// let (line, _resolver) = Deferred::<String>::new();
+    /// let control = line.control();
+    /// let session = ensure_deferred(async { if line.await.is_ok() { "heard" } else { "hung up" } });
+    /// control.cancel();
+    /// assert_eq!(success_result_of(session), "hung up");
+    /// ```
     pub fn control(&self) -> Control {
         Control::of(&self.consumer.0)
     }

@@ -8,6 +8,17 @@ use crate::Failure;
 
 /// It has its result already, so it cannot be fired again.
 ///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{AlreadyCalled, Deferred};
+///
+/// let (deferred, resolver) = Deferred::new();
+/// resolver.callback("first").unwrap();
+/// assert_eq!(resolver.callback("second"), Err(AlreadyCalled));
+/// # drop(deferred);
+/// ```
+///
 /// Counterpart: `twisted.internet.defer.AlreadyCalledError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AlreadyCalled;
@@ -39,11 +50,32 @@ pub struct Cancelled {
 
 impl Cancelled {
     /// A cancellation that says why, for cancellers and callbacks that fail with it themselves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Cancelled, Deferred, failure_result_of};
+    ///
+    /// let (upload, _resolver) = Deferred::<()>::with_canceller(|resolver| {
+    ///     let _ = resolver.errback(Cancelled::because("the disk is full"));
+    /// });
+    /// upload.cancel();
+    /// assert_eq!(failure_result_of(upload).to_string(), "cancelled: the disk is full");
+    /// ```
     pub fn because(reason: impl Into<Box<str>>) -> Self {
         Self { reason: Some(reason.into()) }
     }
 
     /// Why, if anyone said so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Cancelled;
+    ///
+    /// assert_eq!(Cancelled::because("shutting down").reason(), Some("shutting down"));
+    /// assert_eq!(Cancelled::default().reason(), None);
+    /// ```
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
@@ -63,6 +95,16 @@ impl Error for Cancelled {}
 /// Its last [`Resolver`](crate::Resolver) was dropped without firing it, so a result would never have come.
 ///
 /// Twisted's Deferred would wait for ever. [`Resolver::detach`](crate::Resolver::detach) asks for that.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Abandoned, Deferred, failure_result_of};
+///
+/// let (answer, resolver) = Deferred::<u8>::new();
+/// drop(resolver);
+/// assert!(failure_result_of(answer).check::<Abandoned>());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Abandoned;
 
@@ -75,6 +117,21 @@ impl fmt::Display for Abandoned {
 impl Error for Abandoned {}
 
 /// A callback returned the Deferred it belongs to, which would have waited for itself.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+///
+/// use rt_deferred::{Deferred, ReturnedItself, unhandled};
+///
+/// let itself: Rc<Cell<Option<Deferred<u8>>>> = Rc::default();
+/// let (deferred, resolver) = Deferred::<u8>::new();
+/// let returned = itself.clone();
+/// itself.set(Some(deferred.add_callback(move |_| returned.take().expect("it was put there"))));
+/// let (_fired, lost) = unhandled::capture(|| resolver.callback(1));
+/// assert!(lost[0].failure.check::<ReturnedItself>());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReturnedItself;
 
@@ -87,6 +144,20 @@ impl fmt::Display for ReturnedItself {
 impl Error for ReturnedItself {}
 
 /// The result did not come in time. See [`Deferred::add_timeout`](crate::Deferred::add_timeout).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rt_deferred::{Clock, Deferred, failure_result_of};
+///
+/// let clock = Clock::new();
+/// let (answer, _resolver) = Deferred::<u8>::new();
+/// let answer = answer.add_timeout(Duration::from_secs(5), &clock);
+/// clock.advance(Duration::from_secs(5));
+/// assert_eq!(failure_result_of(answer).to_string(), "timed out after 5s");
+/// ```
 ///
 /// Counterpart: `twisted.internet.defer.TimeoutError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,6 +182,18 @@ impl fmt::Display for TimedOut {
 impl Error for TimedOut {}
 
 /// The first failure among several Deferreds, and whose it is.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, DeferredList, FirstError, failure_result_of};
+///
+/// let (slow, _resolver) = Deferred::<u8>::new();
+/// let both = DeferredList::new([slow, Deferred::fail("no paper")]).consume_errors(true).gather();
+/// let failure = failure_result_of(both);
+/// let first: &FirstError = failure.downcast_ref().unwrap();
+/// assert_eq!((first.index, first.failure.to_string()), (1, "no paper".to_owned()));
+/// ```
 ///
 /// Counterpart: `twisted.internet.defer.FirstError`.
 #[derive(Debug, Clone)]
@@ -141,6 +224,16 @@ impl Error for FirstError {
 }
 
 /// All members of a [`race`](crate::race) failed.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, FailureGroup, failure_result_of, race};
+///
+/// let failure = failure_result_of(race([Deferred::<u8>::fail("no paper"), Deferred::fail("no ink")]));
+/// assert_eq!(failure.downcast_ref::<FailureGroup>().unwrap().failures.len(), 2);
+/// assert_eq!(failure.to_string(), "all 2 failed: no paper; no ink");
+/// ```
 ///
 /// Counterpart: `twisted.internet.defer.FailureGroup`.
 #[derive(Debug, Clone)]

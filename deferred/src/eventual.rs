@@ -106,6 +106,16 @@ pub fn flush_eventual_queue() -> Deferred<()> {
 ///
 /// What the calls send waits for the next turn: `while run_eventual_queue() > 0 {}` empties the queue. From within such
 /// a call it does nothing and returns 0.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{fire_eventually, run_eventual_queue, success_result_of};
+///
+/// let answer = fire_eventually("soon");
+/// assert_eq!(run_eventual_queue(), 1);
+/// assert_eq!(success_result_of(answer), "soon");
+/// ```
 pub fn run_eventual_queue() -> usize {
     let Some(turn) = Turn::begin() else { return 0 };
     let count = turn.make_calls();

@@ -158,12 +158,36 @@ impl Failure {
     ///
     /// For several types, write `failure.check::<A>() || failure.check::<B>()`.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{fmt, num::ParseIntError};
+    ///
+    /// use rt_deferred::Failure;
+    ///
+    /// let failure = Failure::from("x".parse::<u16>().unwrap_err());
+    /// assert!(failure.check::<ParseIntError>());
+    /// assert!(!failure.check::<fmt::Error>());
+    /// ```
+    ///
     /// Counterpart: `Failure.check`.
     pub fn check<E: Error + 'static>(&self) -> bool {
         self.downcast_ref::<E>().is_some()
     }
 
     /// Whether it holds an [`io::Error`] of this kind. See also [`kind`](Self::kind).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, ErrorKind};
+    ///
+    /// use rt_deferred::Failure;
+    ///
+    /// let failure = Failure::from(io::Error::from(ErrorKind::NotFound));
+    /// assert!(failure.check_kind(ErrorKind::NotFound));
+    /// assert!(!Failure::new("not found").check_kind(ErrorKind::NotFound));
+    /// ```
     pub fn check_kind(&self, kind: io::ErrorKind) -> bool {
         self.kind() == Some(kind)
     }
@@ -173,6 +197,24 @@ impl Failure {
     /// # Errors
     ///
     /// A clone of the failure, if it holds something else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::num::{IntErrorKind, ParseIntError};
+    ///
+    /// use rt_deferred::Failure;
+    ///
+    /// fn largest_if_too_large(failure: Failure) -> Result<u8, Failure> {
+    ///     match failure.trap::<ParseIntError>()?.kind() {
+    ///         IntErrorKind::PosOverflow => Ok(u8::MAX),
+    ///         _ => Err(failure),
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(largest_if_too_large("256".parse::<u8>().unwrap_err().into()).unwrap(), 255);
+    /// assert!(largest_if_too_large(Failure::new("no number")).is_err());
+    /// ```
     ///
     /// Counterpart: `Failure.trap`.
     pub fn trap<E: Error + 'static>(&self) -> Result<&E, Failure> {
@@ -207,16 +249,52 @@ impl Failure {
     }
 
     /// The kind of the [`io::Error`] that it holds, to `match` on. `None` if it holds something else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, ErrorKind};
+    ///
+    /// use rt_deferred::Failure;
+    ///
+    /// let failure = Failure::from(io::Error::from(ErrorKind::ConnectionRefused));
+    /// let is_worth_a_retry = match failure.kind() {
+    ///     Some(ErrorKind::ConnectionRefused | ErrorKind::TimedOut) => true,
+    ///     _ => false,
+    /// };
+    /// assert!(is_worth_a_retry);
+    /// ```
     pub fn kind(&self) -> Option<io::ErrorKind> {
         self.downcast_ref::<io::Error>().map(io::Error::kind)
     }
 
     /// The error if it is of type `E`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Cancelled, Failure};
+    ///
+    /// let failure = Failure::new(Cancelled::because("shutting down"));
+    /// let cancelled: &Cancelled = failure.downcast_ref().unwrap();
+    /// assert_eq!(cancelled.reason(), Some("shutting down"));
+    /// ```
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         self.error()?.downcast_ref()
     }
 
     /// The error, with its sources behind [`Error::source`]. `None` for a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Failure;
+    ///
+    /// let failure = Failure::from("x".parse::<u16>().unwrap_err());
+    /// let error = failure.error().expect("it is no panic");
+    /// assert_eq!(error.to_string(), "invalid digit found in string");
+    /// assert!(error.source().is_none());
+    /// ```
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.inner.cause {
             Cause::Error(error) => Some(&**error),
@@ -225,11 +303,31 @@ impl Failure {
     }
 
     /// Whether it holds a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, Failure, failure_result_of};
+    ///
+    /// let first = Deferred::succeed(Vec::<u8>::new()).add_callback(|empty| empty[0]);
+    /// assert!(failure_result_of(first).is_panic());
+    /// assert!(!Failure::new("an error").is_panic());
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self.inner.cause, Cause::Panic { .. })
     }
 
     /// What the panic said. `None` for an error, and for a panic whose payload is not a text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Failure, failure_result_of, maybe_deferred};
+    ///
+    /// let failure = failure_result_of(maybe_deferred(|| -> u8 { panic!("out of ink") }));
+    /// assert_eq!(failure.panic_message(), Some("out of ink"));
+    /// assert_eq!(Failure::new("out of ink").panic_message(), None);
+    /// ```
     pub fn panic_message(&self) -> Option<&str> {
         match &self.inner.cause {
             Cause::Panic { message, .. } => message.as_deref(),
@@ -241,6 +339,18 @@ impl Failure {
     /// remain panics with a message.
     ///
     /// `None` for an error, and if the payload was taken before: there is one, and clones share it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{failure_result_of, maybe_deferred};
+    ///
+    /// let failure = failure_result_of(maybe_deferred(|| -> u8 { std::panic::panic_any(7_u32) }));
+    /// let payload = failure.take_panic().expect("nobody has taken it");
+    /// assert_eq!(payload.downcast_ref(), Some(&7_u32));
+    /// assert!(failure.take_panic().is_none());
+    /// assert!(failure.is_panic());
+    /// ```
     pub fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
         match &self.inner.cause {
             Cause::Panic { payload, .. } => payload.lock().unwrap_or_else(PoisonError::into_inner).take(),
@@ -250,16 +360,48 @@ impl Failure {
 
     /// Where it was made: the call of [`new`](Self::new) or [`from_panic`](Self::from_panic), or the `?` that turned an
     /// error into it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Failure;
+    ///
+    /// let (failure, line) = (Failure::new("no paper"), line!());
+    /// assert_eq!(failure.place().line(), line);
+    /// ```
     pub fn place(&self) -> &'static Location<'static> {
         self.inner.place
     }
 
     /// How the program came to that place, if the environment asked for backtraces at the time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Failure;
+    ///
+    /// let failure = Failure::new("no paper");
+    /// match failure.backtrace() {
+    ///     Some(backtrace) => println!("{failure}, by way of\n{backtrace}"),
+    ///     None => println!("{failure}; more with RUST_BACKTRACE=1"),
+    /// }
+    /// # assert_eq!(failure.to_string(), "no paper");
+    /// ```
     pub fn backtrace(&self) -> Option<&Backtrace> {
         Some(&self.inner.backtrace).filter(|backtrace| backtrace.status() == BacktraceStatus::Captured)
     }
 
     /// Whether the two are clones of one failure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Failure;
+    ///
+    /// let failure = Failure::new("no paper");
+    /// assert!(failure.is_same(&failure.clone()));
+    /// assert!(!failure.is_same(&Failure::new("no paper")));
+    /// ```
     pub fn is_same(&self, other: &Failure) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }

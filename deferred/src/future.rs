@@ -21,6 +21,20 @@ use crate::{Cancelled, Deferred, Failure};
 /// # Cancel safety
 ///
 /// Dropping it before the result is there cancels the Deferred.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, Failure, ensure_deferred, success_result_of};
+///
+/// let (first, second) = (Deferred::succeed("one"), Deferred::<&str>::fail("no second"));
+/// let said = ensure_deferred(async {
+///     let first = first.await?;
+///     let second = second.await.unwrap_or("two");
+///     Ok::<_, Failure>([first, second])
+/// });
+/// assert_eq!(success_result_of(said), ["one", "two"]);
+/// ```
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct DeferredFuture<T> {
     stage: Stage,

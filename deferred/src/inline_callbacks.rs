@@ -34,6 +34,23 @@ where
 
 /// What a function under `#[rt::inline_callbacks]` may return: a `Result` whose error converts into [`Failure`], or
 /// nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{CoroutineOutput, Deferred, Failure, inline_callbacks, success_result_of};
+///
+/// fn started<F>(future: F) -> Deferred<<F::Output as CoroutineOutput>::Value>
+/// where
+///     F: Future<Output: CoroutineOutput> + 'static,
+/// {
+///     println!("here it starts");
+///     inline_callbacks(future)
+/// }
+///
+/// assert_eq!(success_result_of(started(async { Ok::<u8, Failure>(1) })), 1);
+/// success_result_of(started(async { println!("it returns nothing") }));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a function under `#[rt::inline_callbacks]` cannot return `{Self}`",
     label = "this is not a `Result`",

@@ -82,6 +82,24 @@ struct Loop {
 impl LoopingCall {
     /// A loop that calls `function`, on [`Reactor`] unless [`clock`](Self::clock) says otherwise. It does nothing before
     /// [`start`](Self::start).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Failure, LoopingCall, failure_result_of};
+    ///
+    /// let (clock, mut left) = (Clock::new(), 3);
+    /// let countdown = LoopingCall::new(move || {
+    ///     left -= 1;
+    ///     if left == 0 { Err(Failure::new("lift-off")) } else { Ok(()) }
+    /// });
+    /// let done = countdown.clock(&clock).start(Duration::from_secs(1), true)?;
+    /// clock.pump([Duration::from_secs(1); 2]);
+    /// assert_eq!(failure_result_of(done).to_string(), "lift-off");
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn new<R, K>(mut function: impl FnMut() -> R + 'static) -> Self
     where
         R: IntoOutcome<(), K>,
@@ -138,6 +156,21 @@ impl LoopingCall {
 
     /// Has it run on this clock, from the next start on.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, LoopingCall};
+    ///
+    /// let clock = Clock::new();
+    /// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+    /// drop(heart.start(Duration::from_secs(1), false)?);
+    /// assert_eq!(clock.delayed_calls().len(), 1);
+    /// # heart.stop()?;
+    /// # Ok::<(), rt_deferred::Failure>(())
+    /// ```
+    ///
     /// Counterpart: `LoopingCall.clock`.
     #[must_use = "it is the loop, to be started"]
     pub fn clock(self, clock: &dyn ReactorTime) -> Self {
@@ -158,6 +191,24 @@ impl LoopingCall {
     /// # Panics
     ///
     /// If it runs on [`Reactor`] and no runtime drives this thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{AlreadyRunning, Clock, LoopingCall, success_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+    /// let done = heart.start(Duration::from_secs(1), true)?;
+    /// assert_eq!(heart.start(Duration::from_secs(2), true).unwrap_err(), AlreadyRunning);
+    /// heart.stop()?;
+    /// let heart = success_result_of(done);
+    /// assert!(heart.start(Duration::from_secs(2), true).is_ok());
+    /// # heart.stop()?;
+    /// # Ok::<(), rt_deferred::Failure>(())
+    /// ```
     ///
     /// Counterpart: `LoopingCall.start`.
     #[track_caller]
@@ -188,6 +239,22 @@ impl LoopingCall {
     ///
     /// [`NotRunning`].
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, LoopingCall, NotRunning};
+    ///
+    /// let clock = Clock::new();
+    /// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+    /// drop(heart.start(Duration::from_secs(1), true)?);
+    /// heart.stop()?;
+    /// assert!(clock.delayed_calls().is_empty());
+    /// assert_eq!(heart.stop(), Err(NotRunning));
+    /// # Ok::<(), rt_deferred::Failure>(())
+    /// ```
+    ///
     /// Counterpart: `LoopingCall.stop`.
     pub fn stop(&self) -> Result<(), NotRunning> {
         if !self.looping.is_running.replace(false) {
@@ -206,6 +273,23 @@ impl LoopingCall {
     ///
     /// [`NotRunning`].
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, LoopingCall};
+    ///
+    /// let clock = Clock::new();
+    /// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+    /// drop(heart.start(Duration::from_secs(10), false)?);
+    /// clock.advance(Duration::from_secs(4));
+    /// heart.reset()?;
+    /// assert_eq!(clock.delayed_calls()[0].time(), Duration::from_secs(14));
+    /// # heart.stop()?;
+    /// # Ok::<(), rt_deferred::Failure>(())
+    /// ```
+    ///
     /// Counterpart: `LoopingCall.reset`.
     pub fn reset(&self) -> Result<(), NotRunning> {
         if !self.looping.is_running.get() {
@@ -222,12 +306,43 @@ impl LoopingCall {
 
     /// Whether it was started and neither stopped nor ended by an error.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, LoopingCall};
+    ///
+    /// let clock = Clock::new();
+    /// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+    /// assert!(!heart.is_running());
+    /// drop(heart.start(Duration::from_secs(1), true)?);
+    /// assert!(heart.is_running());
+    /// # heart.stop()?;
+    /// # Ok::<(), rt_deferred::Failure>(())
+    /// ```
+    ///
     /// Counterpart: `LoopingCall.running`.
     pub fn is_running(&self) -> bool {
         self.looping.is_running.get()
     }
 
     /// The interval of the last start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, LoopingCall};
+    ///
+    /// let clock = Clock::new();
+    /// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+    /// drop(heart.start(Duration::from_secs(1), true)?);
+    /// assert_eq!(heart.interval(), Duration::from_secs(1));
+    /// # heart.stop()?;
+    /// # Ok::<(), rt_deferred::Failure>(())
+    /// ```
     ///
     /// Counterpart: `LoopingCall.interval`.
     pub fn interval(&self) -> Duration {
@@ -333,6 +448,20 @@ impl fmt::Debug for LoopingCall {
 }
 
 /// The loop runs already, or its last call is not over.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rt_deferred::{AlreadyRunning, Clock, LoopingCall};
+///
+/// let clock = Clock::new();
+/// let heart = LoopingCall::new(|| println!("beat")).clock(&clock);
+/// let _done = heart.start(Duration::from_secs(1), false).unwrap();
+/// assert_eq!(heart.start(Duration::from_secs(1), false).unwrap_err(), AlreadyRunning);
+/// # heart.stop().unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AlreadyRunning;
 
@@ -345,6 +474,16 @@ impl fmt::Display for AlreadyRunning {
 impl Error for AlreadyRunning {}
 
 /// The loop does not run.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{LoopingCall, NotRunning};
+///
+/// let heart = LoopingCall::new(|| println!("beat"));
+/// assert_eq!(heart.stop(), Err(NotRunning));
+/// assert_eq!(heart.reset(), Err(NotRunning));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NotRunning;
 

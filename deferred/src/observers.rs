@@ -60,6 +60,15 @@ struct Shared<T> {
 
 impl<T: Clone + 'static> OneShotObservers<T> {
     /// A list that has not fired.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::OneShotObservers;
+    ///
+    /// let connected = OneShotObservers::<u8>::new();
+    /// assert!(!connected.is_fired());
+    /// ```
     #[expect(clippy::new_without_default, reason = "a list has an identity; two defaults are not equal")]
     pub fn new() -> Self {
         let shared = Shared {
@@ -125,6 +134,19 @@ impl<T: Clone + 'static> OneShotObservers<T> {
     }
 
     /// A Deferred of the result, with a clone of it for this observer alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Cancelled, OneShotObservers, failure_result_of, success_result_of};
+    ///
+    /// let connected = OneShotObservers::new();
+    /// let (impatient, patient) = (connected.when_fired(), connected.when_fired());
+    /// impatient.cancel();
+    /// connected.fire("alice").unwrap();
+    /// assert!(failure_result_of(impatient).check::<Cancelled>());
+    /// assert_eq!(success_result_of(patient), "alice");
+    /// ```
     #[track_caller]
     pub fn when_fired(&self) -> Deferred<T> {
         let shared = &self.shared;
@@ -144,6 +166,18 @@ impl<T: Clone + 'static> OneShotObservers<T> {
     /// # Errors
     ///
     /// [`AlreadyCalled`] if it has a result already, which stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{AlreadyCalled, OneShotObservers, success_result_of};
+    ///
+    /// let connected = OneShotObservers::new();
+    /// let peer = connected.when_fired();
+    /// assert_eq!(connected.fire("alice"), Ok(()));
+    /// assert_eq!(success_result_of(peer), "alice");
+    /// assert_eq!(connected.fire("bob"), Err(AlreadyCalled));
+    /// ```
     #[track_caller]
     pub fn fire(&self, value: T) -> Result<(), AlreadyCalled> {
         self.resolve(Ok(value))
@@ -175,22 +209,68 @@ impl<T: Clone + 'static> OneShotObservers<T> {
     /// # Errors
     ///
     /// [`AlreadyCalled`] if it has a result already, which stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Failure, OneShotObservers, failure_result_of};
+    ///
+    /// let port = OneShotObservers::<u16>::new();
+    /// let asked = port.when_fired();
+    /// port.resolve("80a".parse().map_err(Failure::from)).unwrap();
+    /// assert!(failure_result_of(asked).check::<std::num::ParseIntError>());
+    /// ```
     #[track_caller]
     pub fn resolve(&self, result: Result<T, Failure>) -> Result<(), AlreadyCalled> {
         self.resolve_with(Rc::new(result))
     }
 
     /// Whether it has its result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::OneShotObservers;
+    ///
+    /// let connected = OneShotObservers::new();
+    /// assert!(!connected.is_fired());
+    /// connected.fire("alice").unwrap();
+    /// assert!(connected.is_fired());
+    /// ```
     pub fn is_fired(&self) -> bool {
         self.shared.result.borrow().is_some()
     }
 
     /// How many wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::OneShotObservers;
+    ///
+    /// let connected = OneShotObservers::new();
+    /// let both = [connected.when_fired(), connected.when_fired()];
+    /// assert_eq!(connected.waiting(), 2);
+    /// connected.fire("alice").unwrap();
+    /// assert_eq!(connected.waiting(), 0);
+    /// # drop(both);
+    /// ```
     pub fn waiting(&self) -> usize {
         self.shared.waiting.len()
     }
 
     /// Leaves who waits pending instead of abandoning them, as [`Resolver::detach`](crate::Resolver::detach) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{OneShotObservers, assert_no_result};
+    ///
+    /// let connected = OneShotObservers::<u8>::new();
+    /// let peer = connected.when_fired();
+    /// connected.detach();
+    /// assert_no_result(&peer);
+    /// ```
     pub fn detach(self) {
         self.shared.waiting.detach();
     }

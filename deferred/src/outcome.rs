@@ -79,6 +79,22 @@ impl<T> From<Deferred<T>> for Outcome<T> {
 /// - `?` in a closure that ends in a bare `Ok(…)`: use `try_callback`.
 /// - A future that is `Unpin` (`Pin<Box<dyn Future>>`): `async { it.await }`.
 /// - A value that holds a `Failure` (and so is not `Unpin`): `Ok(it)`, which is a `Result` as the signature names it.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, IntoOutcome, maybe_deferred, success_result_of};
+///
+/// /// Takes what `add_callback` takes, and adds something to it.
+/// fn logged<K, R: IntoOutcome<u32, K>>(function: impl FnOnce() -> R) -> Deferred<u32> {
+///     maybe_deferred(function).add_callback(|n: u32| { println!("it is {n}"); n })
+/// }
+///
+/// assert_eq!(success_result_of(logged(|| 1)), 1);
+/// assert_eq!(success_result_of(logged(|| "2".parse::<u32>())), 2);
+/// assert_eq!(success_result_of(logged(|| Deferred::succeed(3))), 3);
+/// assert_eq!(success_result_of(logged(|| async { 4 })), 4);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a callback cannot return `{Self}` here",
     label = "this callback returns `{Self}`",
@@ -89,10 +105,32 @@ impl<T> From<Deferred<T>> for Outcome<T> {
 )]
 pub trait IntoOutcome<T, Kind> {
     /// Makes it an outcome; a future starts to run here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{IntoOutcome, Outcome};
+    ///
+    /// let outcome: Outcome<u16> = "80".parse::<u16>().into_outcome();
+    /// assert!(matches!(outcome, Outcome::Value(80)));
+    /// ```
     fn into_outcome(self) -> Outcome<T>;
 }
 
 /// The kinds of [`IntoOutcome`]. Nobody needs to name them.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{IntoOutcome, Outcome, kind};
+///
+/// /// A `Result` is a plain value as well; this says which is meant.
+/// fn as_it_is(parsed: Result<u8, std::num::ParseIntError>) -> Outcome<Result<u8, std::num::ParseIntError>> {
+///     IntoOutcome::<_, kind::Plain>::into_outcome(parsed)
+/// }
+///
+/// assert!(matches!(as_it_is("x".parse()), Outcome::Value(Err(_))));
+/// ```
 pub mod kind {
     use std::marker::PhantomData;
 

@@ -15,17 +15,98 @@ pub(crate) type TakeBack = Box<dyn FnOnce()>;
 ///
 /// [`Reactor`] is the runtime's timers.
 ///
+/// # Examples
+///
+/// ```
+/// use std::{rc::Rc, time::Duration};
+///
+/// use rt_deferred::{Clock, ReactorTime, defer_later, success_result_of};
+///
+/// /// Shows the time of another clock, twice as fast.
+/// struct Fast(Rc<dyn ReactorTime>);
+///
+/// impl ReactorTime for Fast {
+///     fn now(&self) -> Duration {
+///         self.0.now() * 2
+///     }
+///
+///     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+///         self.0.call_later(delay / 2, call)
+///     }
+///
+///     fn weak(&self) -> Rc<dyn ReactorTime> {
+///         Rc::new(Fast(self.0.weak()))
+///     }
+/// }
+///
+/// let clock = Clock::new();
+/// let word = defer_later(&Fast(clock.weak()), Duration::from_secs(60), || "already");
+/// clock.advance(Duration::from_secs(30));
+/// assert_eq!(success_result_of(word), "already");
+/// ```
+///
 /// Counterpart: `twisted.internet.interfaces.IReactorTime`.
 pub trait ReactorTime {
     /// The time since a fixed moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, ReactorTime};
+    ///
+    /// /// Calls `f`, and tells how long it took on this clock.
+    /// fn timed(clock: &dyn ReactorTime, f: impl FnOnce()) -> Duration {
+    ///     let before = clock.now();
+    ///     f();
+    ///     clock.now() - before
+    /// }
+    ///
+    /// let clock = Clock::new();
+    /// assert_eq!(timed(&clock, || clock.advance(Duration::from_secs(2))), Duration::from_secs(2));
+    /// ```
     fn now(&self) -> Duration;
 
     /// Calls `call` once after `delay`, never before this has returned. Returns a function that takes it back; it does
     /// nothing after the call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, ReactorTime};
+    ///
+    /// let clock = Clock::new();
+    /// let time: &dyn ReactorTime = &clock;
+    /// let take_back = time.call_later(Duration::from_secs(1), Box::new(|| unreachable!("it is taken back")));
+    /// take_back();
+    /// clock.advance(Duration::from_secs(1));
+    /// ```
     fn call_later(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()>;
 
     /// A handle for who goes on using it. It does not keep alive what is to be called: a call that owns such a handle
     /// would own itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, ReactorTime};
+    ///
+    /// /// Has a clock, but not the calls that wait for it.
+    /// struct Session {
+    ///     clock: Rc<dyn ReactorTime>,
+    /// }
+    ///
+    /// let clock = Clock::new();
+    /// let session = Session { clock: clock.weak() };
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(session.clock.now(), Duration::from_secs(5));
+    /// ```
     fn weak(&self) -> Rc<dyn ReactorTime>;
 }
 
@@ -34,6 +115,19 @@ pub trait ReactorTime {
 /// # Panics
 ///
 /// Its methods do so on a thread that drives no runtime.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() { rt::block_on(async {
+/// use rt::deferred::{Deferred, Reactor, TimedOut};
+/// use rt::time::Duration;
+///
+/// let (answer, _resolver) = Deferred::<u8>::new();
+/// let answer = answer.add_timeout(Duration::from_millis(1), &Reactor);
+/// assert!(answer.await.unwrap_err().check::<TimedOut>());
+/// # }) }
+/// ```
 ///
 /// Counterpart: `twisted.internet.reactor`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

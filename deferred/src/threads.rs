@@ -193,6 +193,18 @@ impl Reactor {
     /// # Panics
     ///
     /// On a thread that no runtime drives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::Reactor;
+    ///
+    /// let reactor = Reactor.handle();
+    /// let word = rt::spawn_blocking(move || reactor.block_on_from_thread(|| "asked for over there").unwrap());
+    /// assert_eq!(word.await.unwrap(), "asked for over there");
+    /// # }) }
+    /// ```
     #[track_caller]
     pub fn handle(self) -> ReactorHandle {
         assert_ne!(thread::note_home(), Noted::NoHome, "{NO_REACTOR}");
@@ -212,6 +224,23 @@ impl ReactorHandle {
     ///
     /// The function, if nothing runs on that thread any more. What was accepted while a runtime shuts down may be dropped
     /// with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{Deferred, Reactor};
+    ///
+    /// let reactor = Reactor.handle();
+    /// let (deferred, resolver) = Deferred::new();
+    /// let resolver = resolver.into_send();
+    /// std::thread::spawn(move || {
+    ///     reactor.call_from_thread(|| println!("first, on the reactor's thread")).unwrap();
+    ///     reactor.call_from_thread(move || resolver.callback("second").unwrap()).unwrap();
+    /// });
+    /// assert_eq!(deferred.await.unwrap(), "second");
+    /// # }) }
+    /// ```
     ///
     /// Counterpart: `reactor.callFromThread`.
     #[track_caller]
@@ -249,6 +278,22 @@ impl ReactorHandle {
     ///
     /// On the reactor's own thread, which would wait for itself.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{Deferred, Reactor};
+    ///
+    /// let reactor = Reactor.handle();
+    /// let worker = rt::spawn_blocking(move || {
+    ///     let width = reactor.block_on_from_thread(|| Deferred::succeed(6))?;
+    ///     let height = reactor.block_on_from_thread(|| async { 7 })?;
+    ///     Ok::<u32, rt::deferred::Failure>(width * height)
+    /// });
+    /// assert_eq!(worker.await.unwrap().unwrap(), 42);
+    /// # }) }
+    /// ```
+    ///
     /// Counterpart: `twisted.internet.threads.blockingCallFromThread`.
     #[track_caller]
     pub fn block_on_from_thread<T, K, R, F>(&self, function: F) -> Result<T, Failure>
@@ -278,6 +323,18 @@ impl fmt::Debug for ReactorHandle {
 }
 
 /// Nothing runs any more on the thread that was to be reached. Here is what it was to get.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::Deferred;
+///
+/// let (deferred, resolver) = Deferred::new();
+/// let resolver = resolver.into_send(); // no runtime drives this thread
+/// let back = std::thread::spawn(move || resolver.callback("a letter").unwrap_err().value);
+/// assert_eq!(back.join().unwrap(), "a letter");
+/// # drop(deferred);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HomeGone<T> {
     /// What was not sent.

@@ -11,6 +11,16 @@ use crate::Failure;
 ///
 /// That of a Deferred is one as soon as the last handle is gone that could add a callback; that of a task, as soon as it
 /// has ended and its `JoinHandle` is gone. It prints as a report of several lines.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, unhandled};
+///
+/// let ((), lost) = unhandled::capture(|| drop(Deferred::<()>::fail("no paper")));
+/// let unhandled::Unhandled { failure, .. } = &lost[0];
+/// assert_eq!(failure.to_string(), "no paper");
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Unhandled {
@@ -21,6 +31,21 @@ pub struct Unhandled {
 }
 
 /// What has failed, and where in the program it was made.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::{Deferred, unhandled};
+///
+/// let line = line!();
+/// let ((), lost) = unhandled::capture(|| {
+///     let (deferred, resolver) = Deferred::<()>::new();
+///     drop(deferred);
+///     resolver.errback("no paper").unwrap();
+/// });
+/// let unhandled::Origin::Deferred { created, fired } = lost[0].origin else { unreachable!("it is no task") };
+/// assert_eq!((created.line(), fired.line()), (line + 2, line + 4));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -45,6 +70,16 @@ pub enum Origin {
 
 impl Unhandled {
     /// Where the Deferred was made, the task spawned, or the call sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, unhandled};
+    ///
+    /// let line = line!() + 1;
+    /// let ((), lost) = unhandled::capture(|| drop(Deferred::<()>::fail("no paper")));
+    /// assert_eq!(lost[0].place().line(), line);
+    /// ```
     pub fn place(&self) -> &'static Location<'static> {
         match self.origin {
             Origin::Deferred { created, .. } => created,
@@ -54,6 +89,19 @@ impl Unhandled {
     }
 
     /// That of a task or a blocking call. For runtimes; see [`report`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    ///
+    /// use rt_deferred::{Failure, unhandled::Unhandled};
+    ///
+    /// let spawned = Location::caller();
+    /// let lost = Unhandled::of_task(Failure::new("no paper"), spawned);
+    /// assert_eq!(lost.place(), spawned);
+    /// assert!(lost.to_string().starts_with("Unhandled error in task: no paper"));
+    /// ```
     pub fn of_task(failure: Failure, spawned: &'static Location<'static>) -> Self {
         Self { failure, origin: Origin::Task { spawned } }
     }
@@ -95,6 +143,20 @@ impl fmt::Display for Unhandled {
 type Hook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
 
 /// What a runtime has to say about failures that go unhandled on its threads.
+///
+/// # Examples
+///
+/// ```
+/// use rt_deferred::unhandled::{Observer, Unhandled};
+/// use rt_deferred::{Abandoned, Failure};
+///
+/// let observer = Observer {
+///     is_reported: |unhandled| !unhandled.failure.check::<Abandoned>(),
+///     was_reported: |unhandled| println!("one more, of {}", unhandled.place()),
+/// };
+/// let abandoned = Unhandled::of_task(Failure::new(Abandoned), std::panic::Location::caller());
+/// assert!(!(observer.is_reported)(&abandoned));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Observer {
     /// Whether it is to be reported: not what is abandoned because the runtime shuts down.
@@ -261,6 +323,25 @@ fn log(unhandled: &Unhandled) {
 
 /// Has `observer` asked and told of each failure that no [`capture`] has taken. For runtimes: the first one of a process
 /// stays.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use rt_deferred::{Deferred, unhandled};
+///
+/// static LOST: AtomicU32 = AtomicU32::new(0);
+///
+/// unhandled::set_observer(unhandled::Observer {
+///     is_reported: |_| true,
+///     was_reported: |_| {
+///         LOST.fetch_add(1, Ordering::Relaxed);
+///     },
+/// });
+/// drop(Deferred::<()>::fail("nobody looks"));
+/// assert_eq!(LOST.load(Ordering::Relaxed), 1);
+/// ```
 pub fn set_observer(observer: Observer) {
     // A second copy of a runtime in the same process goes without.
     let _ = OBSERVER.set(observer);

@@ -150,6 +150,23 @@ impl CooperativeTask {
     ///
     /// How it ended, if it has.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Cooperator, State};
+    ///
+    /// let clock = Clock::new();
+    /// let task = Cooperator::new().clock(&clock).cooperate([(); 3]);
+    /// let done = task.when_done();
+    /// task.pause()?;
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(done.state(), State::Pending);
+    /// # task.resume()?;
+    /// # Ok::<(), rt_deferred::SchedulerError>(())
+    /// ```
+    ///
     /// Counterpart: `CooperativeTask.pause`.
     pub fn pause(&self) -> Result<(), SchedulerError> {
         self.task.check_unfinished()?;
@@ -163,6 +180,19 @@ impl CooperativeTask {
     ///
     /// [`SchedulerError::NotPaused`].
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Clock, Cooperator, SchedulerError};
+    ///
+    /// let clock = Clock::new();
+    /// let task = Cooperator::new().clock(&clock).cooperate([(); 3]);
+    /// task.pause()?;
+    /// assert_eq!(task.resume(), Ok(()));
+    /// assert_eq!(task.resume(), Err(SchedulerError::NotPaused));
+    /// # Ok::<(), SchedulerError>(())
+    /// ```
+    ///
     /// Counterpart: `CooperativeTask.resume`.
     pub fn resume(&self) -> Result<(), SchedulerError> {
         self.task.resume()
@@ -174,6 +204,19 @@ impl CooperativeTask {
     ///
     /// How it ended, if it has.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Clock, Cooperator, SchedulerError, failure_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let task = Cooperator::new().clock(&clock).cooperate(std::iter::repeat(()));
+    /// let done = task.when_done();
+    /// task.stop()?;
+    /// assert_eq!(failure_result_of(done).downcast_ref(), Some(&SchedulerError::TaskStopped));
+    /// # Ok::<(), SchedulerError>(())
+    /// ```
+    ///
     /// Counterpart: `CooperativeTask.stop`.
     pub fn stop(&self) -> Result<(), SchedulerError> {
         self.task.check_unfinished()?;
@@ -183,6 +226,20 @@ impl CooperativeTask {
     }
 
     /// A Deferred that fires when all is done, and fails with what ended it otherwise. Each call makes one of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rt_deferred::{Clock, Cooperator, success_result_of};
+    ///
+    /// let clock = Clock::new();
+    /// let task = Cooperator::new().clock(&clock).cooperate([(); 3]);
+    /// let message = task.when_done().add_callback(|()| "all three done");
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(success_result_of(message), "all three done");
+    /// ```
     ///
     /// Counterpart: `CooperativeTask.whenDone`.
     #[track_caller]
@@ -204,6 +261,20 @@ impl fmt::Debug for CooperativeTask {
 }
 
 /// How a [`CooperativeTask`] ended, or what cannot be asked of it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rt_deferred::{Clock, Cooperator, Failure, SchedulerError};
+///
+/// let clock = Clock::new();
+/// let task = Cooperator::new().clock(&clock).cooperate([Err::<(), _>(Failure::new("no paper"))]);
+/// assert_eq!(task.resume(), Err(SchedulerError::NotPaused));
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(task.stop(), Err(SchedulerError::TaskFailed));
+/// ```
 ///
 /// Counterpart: `twisted.internet.task.SchedulerError` and what is derived from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

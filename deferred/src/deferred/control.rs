@@ -46,6 +46,18 @@ impl Control {
     }
 
     /// As [`Deferred::cancel`](crate::Deferred::cancel).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Cancelled, Deferred, failure_result_of};
+    ///
+    /// let (line, _resolver) = Deferred::<u8>::new();
+    /// let control = line.control();
+    /// let parsed = line.add_callback(|byte| byte.is_ascii());
+    /// control.cancel();
+    /// assert!(failure_result_of(parsed).check::<Cancelled>());
+    /// ```
     #[track_caller]
     pub fn cancel(&self) {
         if let Some(chain) = self.shared.chain.upgrade() {
@@ -54,6 +66,20 @@ impl Control {
     }
 
     /// As [`Deferred::pause`](crate::Deferred::pause).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, assert_no_result, success_result_of};
+    ///
+    /// let inner = Deferred::succeed("page 1");
+    /// let control = inner.control();
+    /// control.pause();
+    /// let outer = Deferred::succeed(()).add_callback(|()| inner);
+    /// assert_no_result(&outer);
+    /// control.unpause();
+    /// assert_eq!(success_result_of(outer), "page 1");
+    /// ```
     pub fn pause(&self) {
         if let Some(chain) = self.shared.chain.upgrade() {
             chain.pause();
@@ -63,6 +89,17 @@ impl Control {
     }
 
     /// As [`Deferred::unpause`](crate::Deferred::unpause).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, State};
+    ///
+    /// let deferred = Deferred::succeed(1);
+    /// deferred.pause();
+    /// deferred.control().unpause();
+    /// assert_eq!(deferred.state(), State::Succeeded);
+    /// ```
     pub fn unpause(&self) {
         let Some(chain) = self.shared.chain.upgrade() else { return };
         let left = self.shared.pauses.get().saturating_sub(1);

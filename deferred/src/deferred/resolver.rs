@@ -45,6 +45,19 @@ impl<T: 'static> Resolver<T> {
     ///
     /// [`AlreadyCalled`](crate::AlreadyCalled) if it has been fired.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{AlreadyCalled, Deferred, success_result_of};
+    ///
+    /// let (deferred, resolver) = Deferred::new();
+    /// let doubled = deferred.add_callback(|n| n * 2);
+    /// resolver.callback(21)?;
+    /// assert_eq!(success_result_of(doubled), 42);
+    /// assert_eq!(resolver.callback(22), Err(AlreadyCalled));
+    /// # Ok::<(), AlreadyCalled>(())
+    /// ```
+    ///
     /// Counterpart: `Deferred.callback`.
     #[track_caller]
     #[inline]
@@ -79,6 +92,16 @@ impl<T: 'static> Resolver<T> {
     /// # Errors
     ///
     /// [`AlreadyCalled`](crate::AlreadyCalled) if it has been fired.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, Failure, failure_result_of};
+    ///
+    /// let (port, resolver) = Deferred::<u16>::new();
+    /// resolver.resolve("80a".parse().map_err(Failure::from)).unwrap();
+    /// assert!(failure_result_of(port).check::<std::num::ParseIntError>());
+    /// ```
     #[track_caller]
     pub fn resolve(&self, result: Result<T, Failure>) -> Fired {
         match result {
@@ -124,11 +147,34 @@ impl<T> Resolver<T> {
     }
 
     /// Whether it has been fired, by whomever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Deferred;
+    ///
+    /// let (_deferred, resolver) = Deferred::new();
+    /// let other = resolver.clone();
+    /// assert!(!resolver.is_called());
+    /// other.callback(1).unwrap();
+    /// assert!(resolver.is_called());
+    /// ```
     pub fn is_called(&self) -> bool {
         self.chain.is_called()
     }
 
     /// Whether the two fire the same Deferred.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::Deferred;
+    ///
+    /// let (_first, resolver) = Deferred::<u8>::new();
+    /// let (_second, other) = Deferred::<u8>::new();
+    /// assert!(resolver.is_same(&resolver.clone()));
+    /// assert!(!resolver.is_same(&other));
+    /// ```
     pub fn is_same(&self, other: &Resolver<T>) -> bool {
         Rc::ptr_eq(&self.chain, &other.chain)
     }

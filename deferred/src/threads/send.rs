@@ -45,6 +45,22 @@ impl<T: Send + 'static> Resolver<T> {
 /// When it is dropped unfired, the Deferred fails with [`Abandoned`]. If the Deferred has been fired otherwise, because
 /// it was cancelled or has timed out, firing it does nothing.
 ///
+/// # Examples
+///
+/// ```
+/// # fn main() { rt::block_on(async {
+/// use rt::deferred::{Abandoned, Deferred, SendResolver};
+///
+/// fn measure(done: SendResolver<f32>) {
+///     std::thread::spawn(move || drop(done)); // the sensor is not there
+/// }
+///
+/// let (celsius, resolver) = Deferred::new();
+/// measure(resolver.into_send());
+/// assert!(celsius.await.unwrap_err().check::<Abandoned>());
+/// # }) }
+/// ```
+///
 /// Counterpart: `reactor.callFromThread(deferred.callback, value)`.
 #[must_use = "dropping it abandons the Deferred"]
 pub struct SendResolver<T> {
@@ -59,6 +75,16 @@ impl<T: Send + 'static> SendResolver<T> {
     ///
     /// The value, if nothing runs on the thread of the Deferred any more. What was accepted while a runtime shuts down
     /// may be dropped with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rt_deferred::{Deferred, success_result_of};
+    ///
+    /// let (deferred, resolver) = Deferred::new();
+    /// resolver.into_send().callback(1).unwrap(); // at once, as this is its own thread
+    /// assert_eq!(success_result_of(deferred), 1);
+    /// ```
     #[track_caller]
     pub fn callback(self, value: T) -> Result<(), HomeGone<T>> {
         let place = Location::caller();
@@ -70,6 +96,19 @@ impl<T: Send + 'static> SendResolver<T> {
     /// # Errors
     ///
     /// The failure, if nothing runs on the thread of the Deferred any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::Deferred;
+    ///
+    /// let (celsius, resolver) = Deferred::<f32>::new();
+    /// let resolver = resolver.into_send();
+    /// std::thread::spawn(move || resolver.errback("no sensor").unwrap());
+    /// assert_eq!(celsius.await.unwrap_err().to_string(), "no sensor");
+    /// # }) }
+    /// ```
     #[track_caller]
     pub fn errback(self, failure: impl Into<Failure>) -> Result<(), HomeGone<Failure>> {
         let place = Location::caller();
@@ -81,6 +120,19 @@ impl<T: Send + 'static> SendResolver<T> {
     /// # Errors
     ///
     /// The result, if nothing runs on the thread of the Deferred any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() { rt::block_on(async {
+    /// use rt::deferred::{Deferred, Failure};
+    ///
+    /// let (port, resolver) = Deferred::<u16>::new();
+    /// let resolver = resolver.into_send();
+    /// std::thread::spawn(move || resolver.resolve("8080".parse().map_err(Failure::from)).unwrap());
+    /// assert_eq!(port.await.unwrap(), 8080);
+    /// # }) }
+    /// ```
     #[track_caller]
     pub fn resolve(self, result: Result<T, Failure>) -> Result<(), HomeGone<Result<T, Failure>>> {
         let place = Location::caller();
@@ -199,6 +251,18 @@ impl<T> Drop for Delivery<T> {
 /// # Cancel safety
 ///
 /// Dropping it before the result is there cancels the Deferred, soon, on its own thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() { rt::block_on(async {
+/// use rt::deferred::{Deferred, SendFuture};
+///
+/// let word: SendFuture<&str> = Deferred::succeed("carried over").into_send_future();
+/// let there = std::thread::spawn(move || rt::block_on(word).unwrap());
+/// assert_eq!(there.join().unwrap(), "carried over");
+/// # }) }
+/// ```
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct SendFuture<T> {
     handover: Arc<Handover<Result<T, Failure>>>,
