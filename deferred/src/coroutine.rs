@@ -30,7 +30,7 @@ use crate::chain::{Canceller, Chain, Slot};
 use crate::future::Await;
 use crate::home::NoHome;
 use crate::table::{self, Key, Table};
-use crate::thread::{self, Noted};
+use crate::thread;
 use crate::{Abandoned, Cancelled, Deferred, Failure, IntoOutcome, kind};
 
 use waker::CoroutineWaker;
@@ -290,11 +290,8 @@ impl Coroutine {
             match self.poll(body.as_mut(), waker) {
                 Poll::Ready(slot) => return Some(slot),
                 Poll::Pending if self.is_woken.get() => {}
-                Poll::Pending => match thread::note_home() {
-                    Noted::Same | Noted::Changed => return None,
-                    Noted::NoHome if !self.awaits_a_deferred() => return Some(Slot::Err(Failure::new(NoHome))),
-                    Noted::NoHome => return None,
-                },
+                Poll::Pending if thread::note_home() || self.awaits_a_deferred() => return None,
+                Poll::Pending => return Some(Slot::Err(Failure::new(NoHome))),
             }
         }
     }

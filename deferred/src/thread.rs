@@ -62,20 +62,10 @@ pub(crate) fn this() -> Arc<Thread> {
     HERE.try_with(this).unwrap_or_else(|_| Thread::new())
 }
 
-/// What [`note_home`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Noted {
-    /// There is none: nothing can come from elsewhere.
-    NoHome,
-    /// The same as before.
-    Same,
-    /// Another one.
-    Changed,
-}
-
-/// Lets what other threads have for this one come to the home that it has now.
-pub(crate) fn note_home() -> Noted {
-    let Some(home) = home::current() else { return Noted::NoHome };
+/// Lets what other threads have for this one come to the home that it has now. False if it has none: then nothing can come
+/// from elsewhere.
+pub(crate) fn note_home() -> bool {
+    let Some(home) = home::current() else { return false };
     let thread = this();
     let former = HERE.try_with(|here| {
         let mut here = here.borrow_mut();
@@ -83,21 +73,18 @@ pub(crate) fn note_home() -> Noted {
         let is_same = here.noted.as_ref().is_some_and(|noted| std::ptr::addr_eq(noted.as_ptr(), Rc::as_ptr(&home)));
         (!is_same).then(|| here.noted.replace(Rc::downgrade(&home)))
     });
-    match former {
-        Ok(Some(_former)) => {
-            let remote = home.remote();
-            let (former, count) = {
-                let mut state = thread.lock();
-                (state.remote.replace(remote), state.left.len())
-            };
-            // Outside of the lock: it is the runtime's.
-            drop(former);
-            // The former one may have been asked to look, and has not.
-            (0..count).for_each(|_| home.schedule(Box::new(run_one_left)));
-            Noted::Changed
-        }
-        Ok(None) | Err(_) => Noted::Same,
+    if let Ok(Some(_former)) = former {
+        let remote = home.remote();
+        let (former, count) = {
+            let mut state = thread.lock();
+            (state.remote.replace(remote), state.left.len())
+        };
+        // Outside of the lock: it is the runtime's.
+        drop(former);
+        // The former one may have been asked to look, and has not.
+        (0..count).for_each(|_| home.schedule(Box::new(run_one_left)));
     }
+    true
 }
 
 /// The thread may have another home from now on.

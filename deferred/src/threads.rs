@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::chain::Slot;
 use crate::home;
-use crate::thread::{self, Noted, Thread};
+use crate::thread::{self, Thread};
 use crate::unhandled::{self, Unhandled};
 use crate::{Deferred, Failure, IntoOutcome, Reactor, maybe_deferred};
 
@@ -207,7 +207,7 @@ impl Reactor {
     /// ```
     #[track_caller]
     pub fn handle(self) -> ReactorHandle {
-        assert_ne!(thread::note_home(), Noted::NoHome, "{NO_REACTOR}");
+        assert!(thread::note_home(), "{NO_REACTOR}");
         ReactorHandle { thread: thread::this() }
     }
 }

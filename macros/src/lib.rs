@@ -69,8 +69,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns an `async fn` into a test that runs on a runtime of its own.
 ///
-/// It is a `#[test]`, so that one is not written; `#[should_panic]`, `#[ignore]` and a `Result` as return type work as
-/// they do there.
+/// It stands in place of `#[test]`; `#[should_panic]`, `#[ignore]` and a `Result` as return type work as they do there.
 ///
 /// # Arguments
 ///

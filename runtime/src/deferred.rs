@@ -1,16 +1,16 @@
 //! What a runtime is to Deferreds: a home for the jobs of each thread that drives it, with timers and threads.
 //!
 //! A thread's jobs are run by one of its local tasks, which is made when they are first asked for and lives as long as the
-//! thread's other local tasks may. Other threads leave theirs in the [`mailbox`]. A thread in `block_on` that has no worker,
+//! thread's other local tasks may. Other threads leave theirs in the [`mailbox`]; [`jobs`] has both. A thread in `block_on` that has no worker,
 //! as others drive them all, runs its jobs [`beside`] its future.
 
 mod beside;
+mod jobs;
 mod mailbox;
 #[cfg(test)]
 mod mailbox_checks;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -25,15 +25,11 @@ use rt_deferred::{Reactor, ReactorTime};
 use crate::context;
 use crate::executor::worker::Worker;
 use crate::handle::{Handle, Shared};
-use crate::panics::quietly;
 use crate::task::Unborn;
 use crate::time::{Instant, call_later};
 
 pub(crate) use self::beside::Beside;
-use self::mailbox::Mailbox;
-
-/// Jobs that are run before others of this thread get their turn, if there are so many.
-const JOBS_PER_POLL: usize = 61;
+use self::jobs::Jobs;
 
 /// Tells Deferreds that there are runtimes.
 pub(crate) fn introduce() {
@@ -53,11 +49,8 @@ struct ThreadHome {
     runtime: Weak<Shared>,
     /// When it was made: the moment from which its clock counts.
     origin: Instant,
-    jobs: RefCell<VecDeque<Job>>,
-    /// Of the task that runs them.
-    waker: Cell<Option<Waker>>,
-    mailbox: Arc<Mailbox>,
-    /// The waker of that task when it was polled last.
+    jobs: Jobs,
+    /// The waker of the task that runs them, when it was polled last.
     task: Cell<Option<Waker>>,
     /// The thread has lost its worker to others since, and [runs](run_away) the jobs itself.
     is_away: Cell<bool>,
@@ -75,7 +68,7 @@ pub(crate) fn run_away(runtime: &Arc<Shared>, waker: &Waker) {
     let Ok(Some(home)) = HOMES.try_with(find) else { return };
     home.is_away.set(true);
     beside::at(Rc::clone(&home) as Rc<dyn Home>, || {
-        Handle::from_shared(Arc::clone(runtime)).enter_quietly(|| home.run_jobs(&mut Context::from_waker(waker)));
+        Handle::from_shared(Arc::clone(runtime)).enter_quietly(|| home.jobs.run(&Context::from_waker(waker)));
     });
 }
 
@@ -108,11 +101,9 @@ impl ThreadHome {
         let home = Rc::new(Self {
             runtime: Arc::downgrade(worker.shared()),
             origin: Instant::now(),
-            jobs: RefCell::default(),
-            waker: Cell::new(None),
+            jobs: Jobs::new(),
             task: Cell::new(None),
             is_away: Cell::new(false),
-            mailbox: Arc::new(Mailbox::new()),
             ended: Cell::new(false),
         });
         let run = RunJobs(Rc::clone(&home));
@@ -125,30 +116,6 @@ impl ThreadHome {
         });
         home
     }
-
-    /// Runs those that are there, or some of them. Whoever is to do so next is woken then.
-    fn run_jobs(&self, cx: &mut Context<'_>) {
-        let mut posted = self.mailbox.take(cx.waker());
-        drop(self.waker.take());
-        for _ in 0..JOBS_PER_POLL {
-            if !self.run_one(&mut posted) {
-                self.waker.set(Some(cx.waker().clone()));
-                return;
-            }
-        }
-        self.mailbox.put_back(posted);
-        cx.waker().wake_by_ref();
-    }
-
-    /// A job of this thread or, in turn, of others.
-    fn run_one(&self, posted: &mut VecDeque<SendJob>) -> bool {
-        let job = self.jobs.borrow_mut().pop_front();
-        let post = posted.pop_front();
-        let is_one = job.is_some() || post.is_some();
-        job.map(quietly);
-        post.map(quietly);
-        is_one
-    }
 }
 
 impl Home for ThreadHome {
@@ -156,14 +123,11 @@ impl Home for ThreadHome {
         if self.ended.get() {
             return;
         }
-        self.jobs.borrow_mut().push_back(job);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.jobs.push(job);
     }
 
     fn remote(&self) -> Arc<dyn Remote> {
-        Arc::clone(&self.mailbox) as Arc<dyn Remote>
+        self.jobs.remote()
     }
 
     fn call_in_thread(&self, job: SendJob) {
@@ -207,7 +171,7 @@ impl Future for RunJobs {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let home = &self.0;
         home.task.set(Some(cx.waker().clone()));
-        home.run_jobs(cx);
+        home.jobs.run(cx);
         Poll::Pending
     }
 }
@@ -215,10 +179,8 @@ impl Future for RunJobs {
 impl Drop for RunJobs {
     fn drop(&mut self) {
         self.0.ended.set(true);
-        self.0.mailbox.close();
-        let jobs = self.0.jobs.take();
-        // Outside of the borrow: they are others'.
-        drop(jobs);
-        drop((self.0.waker.take(), self.0.task.take()));
+        self.0.jobs.mailbox.close();
+        self.0.jobs.clear();
+        drop(self.0.task.take());
     }
 }

@@ -1,20 +1,18 @@
 //! The home of a thread that is in `block_on` without a worker: others drive them all, so only its own future runs there.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rt_deferred::home::{self, Home, Job, Remote, SendJob};
 use rt_deferred::{Reactor, ReactorTime, call_when_running, ensure_deferred};
 
-use super::mailbox::Mailbox;
-use super::{JOBS_PER_POLL, run_away};
+use super::jobs::Jobs;
+use super::run_away;
 use crate::coop;
 use crate::handle::Handle;
 use crate::panics::quietly;
@@ -70,9 +68,7 @@ struct Aside {
 struct BesideHome {
     runtime: Handle,
     origin: Instant,
-    jobs: RefCell<VecDeque<Job>>,
-    waker: Cell<Option<Waker>>,
-    mailbox: Arc<Mailbox>,
+    jobs: Jobs,
 }
 
 impl<F> Beside<F> {
@@ -88,13 +84,7 @@ impl<F> Beside<F> {
 
 impl Aside {
     fn new(runtime: &Handle) -> Self {
-        let home = Rc::new(BesideHome {
-            runtime: runtime.clone(),
-            origin: Instant::now(),
-            jobs: RefCell::default(),
-            waker: Cell::new(None),
-            mailbox: Arc::new(Mailbox::new()),
-        });
+        let home = Rc::new(BesideHome { runtime: runtime.clone(), origin: Instant::now(), jobs: Jobs::new() });
         let former = BESIDE.replace(Some(Rc::clone(&home) as Rc<dyn Home>));
         Self { home, former }
     }
@@ -115,7 +105,7 @@ impl<F: Future + Unpin> Future for Beside<F> {
             && let Some(aside) = &this.aside
         {
             coop::with_full_budget(|| {
-                aside.home.run_jobs(cx);
+                aside.home.jobs.run(cx);
                 // What was posted while it had a worker.
                 run_away(aside.home.runtime.shared(), cx.waker());
             });
@@ -128,41 +118,18 @@ impl Drop for Aside {
     fn drop(&mut self) {
         let _home = BESIDE.try_with(|beside| beside.replace(self.former.take()));
         // In the next home they are run. The jobs of this thread may be dropped: who schedules them asks that one, too.
-        self.home.mailbox.end().into_iter().for_each(call_when_running);
-        let jobs = mem::take(&mut *self.home.jobs.borrow_mut());
-        quietly(|| drop(jobs));
-    }
-}
-
-impl BesideHome {
-    fn run_jobs(&self, cx: &Context<'_>) {
-        let mut posted = self.mailbox.take(cx.waker());
-        drop(self.waker.take());
-        for _ in 0..JOBS_PER_POLL {
-            let job = self.jobs.borrow_mut().pop_front();
-            let post = posted.pop_front();
-            if job.is_none() && post.is_none() {
-                self.waker.set(Some(cx.waker().clone()));
-                return;
-            }
-            job.map(quietly);
-            post.map(quietly);
-        }
-        self.mailbox.put_back(posted);
-        cx.waker().wake_by_ref();
+        self.home.jobs.mailbox.end().into_iter().for_each(call_when_running);
+        quietly(|| self.home.jobs.clear());
     }
 }
 
 impl Home for BesideHome {
     fn schedule(&self, job: Job) {
-        self.jobs.borrow_mut().push_back(job);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.jobs.push(job);
     }
 
     fn remote(&self) -> Arc<dyn Remote> {
-        Arc::clone(&self.mailbox) as Arc<dyn Remote>
+        self.jobs.remote()
     }
 
     fn call_in_thread(&self, job: SendJob) {
