@@ -349,10 +349,10 @@ impl<T> Place<T> {
     #[inline(always)]
     unsafe fn get(words: *const Words) -> T {
         if Self::FITS {
-            // SAFETY: `write` wrote a `T` here, and this is the only reading.
+            // SAFETY: `write` wrote a `T` here (I1), and this is the only reading (I2).
             unsafe { words.cast::<T>().read() }
         } else {
-            // SAFETY: `write` wrote a box here, and this is the only reading.
+            // SAFETY: `write` wrote a box here (I1), and this is the only reading (I2).
             *unsafe { words.cast::<Box<T>>().read() }
         }
     }
@@ -363,10 +363,10 @@ impl<T> Place<T> {
     unsafe fn drop(words: &mut Words) {
         let place = words.as_mut_ptr();
         if Self::FITS {
-            // SAFETY: `write` wrote a `T` here, and nobody reads it again.
+            // SAFETY: `write` wrote a `T` here (I1), and nobody reads it again (I2).
             unsafe { place.cast::<T>().drop_in_place() }
         } else {
-            // SAFETY: `write` wrote a box here, and nobody reads it again.
+            // SAFETY: `write` wrote a box here (I1), and nobody reads it again (I2).
             unsafe { place.cast::<Box<T>>().drop_in_place() }
         }
     }
