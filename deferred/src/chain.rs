@@ -496,10 +496,11 @@ impl Chain {
     }
 
     fn run_all(self: &Rc<Self>) {
-        if self.paused.get() > 0 {
-            return;
-        }
-        let mut next = self.run_steps();
+        Self::run_on(self.run_steps());
+    }
+
+    /// Goes on with who has got a result, and with who waits for that one.
+    fn run_on(mut next: Option<Rc<Chain>>) {
         while let Some(current) = next {
             if current.paused.get() > 0 {
                 return;
@@ -513,9 +514,7 @@ impl Chain {
     fn run_with(self: &Rc<Self>, slot: &mut Slot) {
         nesting::one_deeper(|| {
             self.set(RUNNING);
-            if let Some(next) = self.run_slot(slot) {
-                next.run_all();
-            }
+            Self::run_on(self.run_slot(slot));
         });
         nesting::drain_if_outermost(Self::run_all);
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rt_deferred::unhandled::{self, Origin, Unhandled};
 use rt_deferred::{
-    Abandoned, Cancelled, Clock, Cooperator, Deferred, Failure, LoopingCall, ensure_deferred, gather_results, race,
+    Abandoned, Cancelled, Clock, Cooperator, Deferred, Failure, LoopingCall, State, ensure_deferred, gather_results,
+    race,
 };
 
 fn lost(f: impl FnOnce()) -> Vec<String> {
@@ -97,6 +98,21 @@ fn await_given_up() {
         })
         .is_empty()
     );
+}
+
+#[test]
+fn paused_by_the_callback_that_fails() {
+    let fails = || {
+        let deferred = Deferred::succeed(1);
+        let control = deferred.control();
+        let deferred = deferred.add_callback(move |_| {
+            // It holds from the next firing on: this one comes to its end.
+            control.pause();
+            Err::<u8, _>(Failure::new("paused and lost"))
+        });
+        assert_eq!(deferred.state(), State::Paused);
+    };
+    assert_eq!(lost(fails), ["paused and lost"]);
 }
 
 #[test]
