@@ -11,8 +11,10 @@
 
 mod addr;
 mod tcp;
+mod serve;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub use serve::{Connection, Drained, HandlerResult, Late, Listener, Notice, NoticeKind, Serve, Serving, serve};
 pub use tcp::{
     Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpSocket, TcpStream, WriteHalf,
 };

@@ -183,6 +183,13 @@ impl TcpListener {
         }
     }
 
+    /// [`poll_accept`](TcpListener::poll_accept) that waits for nothing but a connection, and tells whatever goes wrong.
+    pub(crate) fn poll_accept_once(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let accept = |io: &_| self.backlog.accept(io);
+        let (stream, peer) = ready!(self.source.poll_read_until_drained(cx, accept, |io| self.backlog.is_empty(io)))?;
+        Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer)))
+    }
+
     /// Accepts a connection that is there already.
     ///
     /// # Errors
@@ -372,7 +379,7 @@ fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + Sync {
 }
 
 /// Whose trouble it is that `accept` failed.
-enum Trouble {
+pub(crate) enum Trouble {
     /// That of the connection at the head of the queue: it is gone, the next one may be well.
     Connection,
     /// The process or the system has no descriptor or memory for it: the connection stays in the queue.
@@ -382,7 +389,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn of(error: &io::Error) -> Trouble {
+    pub(crate) fn of(error: &io::Error) -> Trouble {
         match error.raw_os_error() {
             Some(code) if errno::OF_RESOURCES.contains(&code) => Trouble::Resources,
             Some(code) if errno::OF_A_CONNECTION.contains(&code) => Trouble::Connection,
