@@ -102,14 +102,19 @@ pub mod task {
 }
 
 pub mod io {
-    //! Standard input, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
+    //! Reading and writing; standard input; and the readiness of what the runtime does not know: descriptors and I/O objects of your
+    //! own.
     //!
+    //! - `AsyncReadExt`, `AsyncWriteExt` and their kin read and write; `copy`, `copy_bidirectional` and `duplex` move bytes
+    //!   (feature `net`).
     //! - [`stdin`] reads lines and bytes without holding up exit.
     //! - [`Source`] makes any `mio::event::Source` awaitable, `unix::AsyncFd` any descriptor that the system polls.
     //! - [`Interest`] is what one waits for, [`Ready`] what is the case.
     //!
-    //! The traits for reading and writing are futures-io's: import `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
+    //! The traits for reading and writing are futures-io's, and most methods futures-util's.
 
+    #[cfg(feature = "net")]
+    pub use rt_net::io::*;
     pub use rt_runtime::stdio::{Stdin, stdin};
     pub use rt_runtime::{Interest, Ready, Source};
 

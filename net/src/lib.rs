@@ -10,6 +10,7 @@
 //! Counterpart: `tokio::net`.
 
 mod addr;
+pub mod io;
 mod tcp;
 mod serve;
 

@@ -30,6 +30,8 @@ pub mod stdio;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
+#[doc(hidden)]
+pub use coop::poll_proceed;
 pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use join_set::JoinSet;
 #[doc(hidden)]

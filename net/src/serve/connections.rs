@@ -178,7 +178,9 @@ impl<A> Connections<A> {
         if table.open.len() < limit {
             return Poll::Ready(());
         }
-        table.server = Some(cx.waker().clone());
+        let replaced = table.server.replace(cx.waker().clone());
+        drop(table);
+        drop(replaced);
         Poll::Pending
     }
 
@@ -192,7 +194,9 @@ impl<A> Connections<A> {
         if table.has_ended {
             return Poll::Ready(());
         }
-        table.server = Some(cx.waker().clone());
+        let replaced = table.server.replace(cx.waker().clone());
+        drop(table);
+        drop(replaced);
         Poll::Pending
     }
 
