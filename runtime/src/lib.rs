@@ -11,6 +11,7 @@ mod task;
 mod coop;
 mod reactor;
 mod executor;
+mod tokio_context;
 mod handle;
 mod join_set;
 mod context;
