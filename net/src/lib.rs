@@ -13,8 +13,12 @@ mod addr;
 pub mod io;
 mod tcp;
 mod serve;
+#[cfg(unix)]
+mod adopted;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+#[cfg(unix)]
+pub use adopted::{AdoptedSocket, AdoptedSockets};
 pub use serve::{Connection, Drained, HandlerResult, Late, Listener, Notice, NoticeKind, Serve, Serving, serve};
 pub use tcp::{
     Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpSocket, TcpStream, WriteHalf,
