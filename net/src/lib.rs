@@ -11,6 +11,8 @@
 
 mod addr;
 mod tcp;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp::{
