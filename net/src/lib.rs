@@ -15,6 +15,8 @@ mod tcp;
 mod serve;
 #[cfg(unix)]
 mod adopted;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 #[cfg(unix)]
