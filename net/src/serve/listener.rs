@@ -1,6 +1,8 @@
 //! What can be served.
 
 use crate::tcp::{TcpListener, TcpStream};
+#[cfg(unix)]
+use crate::unix::{UnixListener, UnixStream};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +31,20 @@ pub trait Listener: 'static {
     ///
     /// Those of `getsockname`.
     fn local_addr(&self) -> io::Result<Self::Addr>;
+}
+
+#[cfg(unix)]
+impl Listener for UnixListener {
+    type Io = UnixStream;
+    type Addr = std::os::unix::net::SocketAddr;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Self::Addr)>> {
+        self.poll_accept_once(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        UnixListener::local_addr(self)
+    }
 }
 
 impl Listener for TcpListener {

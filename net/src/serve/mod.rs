@@ -9,7 +9,7 @@ pub use connections::{Connection, Drained, Late};
 pub use listener::Listener;
 pub use notice::{Notice, NoticeKind};
 
-use crate::tcp::Trouble;
+use crate::accept::Trouble;
 use connections::{Connections, Guard};
 use notice::Notices;
 use reserve::Reserve;

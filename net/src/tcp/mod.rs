@@ -5,7 +5,6 @@ mod socket;
 mod split;
 mod stream;
 
-pub(crate) use listener::Trouble;
 pub use listener::{Incoming, TcpListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
