@@ -45,19 +45,22 @@ pub async fn lookup_host<T: ToSocketAddrs>(host: T) -> io::Result<impl Iterator<
 
 /// The addresses that `of` stands for.
 pub(crate) async fn addresses<T: ToSocketAddrs + ?Sized>(of: &T) -> io::Result<Addresses> {
-    addresses_by(of, None).await
-}
-
-/// The addresses that `of` stands for, by `resolver` instead of the process's.
-pub(crate) async fn addresses_by<T: ToSocketAddrs + ?Sized>(
-    of: &T,
-    resolver: Option<&DnsResolver>,
-) -> io::Result<Addresses> {
     match of.to_addresses() {
         Named::Known(addresses) => Ok(addresses),
+        // In memory of its own: who has an address does not carry it along.
+        named => Box::pin(addresses_of(named, None)).await,
+    }
+}
+
+/// The addresses that are `named`, by `resolver` if it is given, else by the process's.
+pub(crate) async fn addresses_of(named: Named, resolver: Option<DnsResolver>) -> io::Result<Addresses> {
+    match named {
+        Named::Known(addresses) => Ok(addresses),
         Named::Malformed(what) => Err(io::Error::new(io::ErrorKind::InvalidInput, what)),
-        // In memory of its own: who connects to an address does not carry it along.
-        Named::Name(host, port) => Box::pin(look_up(host, port, resolver.cloned())).await,
+        Named::Name(host, port) => {
+            let found = resolver.unwrap_or_default().lookup_addresses(&host, port).await?;
+            Ok(Addresses::Many(found.into_iter()))
+        }
     }
 }
 
@@ -75,11 +78,6 @@ pub(crate) async fn first_that_works<A: ToSocketAddrs, R, F: Future<Output = io:
     }
     let nothing = || io::Error::new(io::ErrorKind::InvalidInput, "the name stands for no address at all");
     Err(failure.unwrap_or_else(nothing))
-}
-
-async fn look_up(host: String, port: u16, resolver: Option<DnsResolver>) -> io::Result<Addresses> {
-    let found = resolver.unwrap_or_default().lookup_addresses(&host, port).await?;
-    Ok(Addresses::Many(found.into_iter()))
 }
 
 /// One address without an allocation, or any number.

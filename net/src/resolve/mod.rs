@@ -129,7 +129,7 @@ impl DnsResolver {
     ///
     /// As [`lookup`](DnsResolver::lookup).
     pub async fn lookup_host<T: ToSocketAddrs>(&self, host: T) -> io::Result<impl Iterator<Item = SocketAddr>> {
-        crate::addr::addresses_by(&host, Some(self)).await
+        crate::addr::addresses_of(host.to_addresses(), Some(self.clone())).await
     }
 
     /// What this resolver has done and is doing.

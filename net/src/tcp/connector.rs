@@ -2,12 +2,14 @@
 
 use super::race::{ATTEMPT_DELAY, Failures, race};
 use super::stream::TcpStream;
-use crate::addr::{Addresses, Named, ToSocketAddrs, addresses_by};
+use crate::addr::{Addresses, Named, ToSocketAddrs, addresses_of};
 use crate::resolve::DnsResolver;
 use rt_runtime::time::timeout;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// Settings by which TCP connections are made; [`TcpStream::connect`] is one of these as it is when new.
@@ -113,8 +115,12 @@ impl TcpConnector {
     }
 
     async fn connect_to<A: ToSocketAddrs>(&self, addr: &A) -> io::Result<TcpStream> {
-        let addresses = addresses_by(addr, self.resolver.as_ref()).await?;
-        connect(addresses, self.settings).await
+        match addr.to_addresses() {
+            Named::Known(Addresses::One(Some(address))) if self.settings.allows(&address) => {
+                self.settings.attempt(address).await
+            }
+            named => connect_to_one_of(named, self.settings, self.resolver.clone()).await,
+        }
     }
 }
 
@@ -125,20 +131,27 @@ impl Default for TcpConnector {
 }
 
 /// As a connector that is new, without having one.
-pub(super) async fn connect_by_default(addresses: Addresses) -> io::Result<TcpStream> {
-    connect(addresses, DEFAULT).await
-}
-
-async fn connect(addresses: Addresses, settings: Settings) -> io::Result<TcpStream> {
-    let several = match addresses {
-        Addresses::One(Some(address)) if settings.allows(&address) => return settings.attempt(address).await,
-        addresses => settings.usable(addresses)?,
-    };
-    match several[..] {
-        [address] => settings.attempt(address).await.map_err(|error| Failures::one(address, error)),
-        _ => Box::pin(race(several, settings.attempt_delay, move |address| settings.attempt(address))).await,
+pub(super) async fn connect_by_default<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+    match addr.to_addresses() {
+        Named::Known(Addresses::One(Some(address))) => {
+            TcpStream::connecting(mio::net::TcpStream::connect(address)?).await
+        }
+        named => connect_to_one_of(named, DEFAULT, None).await,
     }
 }
+
+/// In memory of its own: who connects to an address does not carry names and races along.
+fn connect_to_one_of(named: Named, settings: Settings, resolver: Option<DnsResolver>) -> Connecting {
+    Box::pin(async move {
+        let addresses = settings.usable(addresses_of(named, resolver).await?)?;
+        match addresses[..] {
+            [address] => settings.attempt(address).await.map_err(|error| Failures::one(address, error)),
+            _ => race(addresses, settings.attempt_delay, |address| settings.attempt(address)).await,
+        }
+    })
+}
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 impl Settings {
     /// The addresses that may be tried.

@@ -1,6 +1,6 @@
 //! A TCP connection.
 
-use crate::addr::{ToSocketAddrs, addresses};
+use crate::addr::ToSocketAddrs;
 use crate::tcp::connector::connect_by_default;
 use crate::tcp::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use futures_util::io::{AsyncRead, AsyncWrite};
@@ -71,7 +71,7 @@ impl TcpStream {
     ///
     /// Dropping the future closes all sockets; peers may have seen connections.
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        connect_by_default(addresses(&addr).await?).await
+        connect_by_default(addr).await
     }
 
     /// Waits for a connection that is under way.
