@@ -14,6 +14,9 @@ mod addr;
 mod resolve;
 mod tcp;
 
+#[doc(hidden)]
+pub mod bridge;
+
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use resolve::{DnsMetrics, DnsResolver, DnsResolverBuilder, Resolve, Resolving};
 pub use tcp::{
