@@ -52,6 +52,7 @@
 //! | `runtime::{Runtime, Handle, EnterGuard}` | `rt::runtime`, the same names |
 //! | `tokio::time` | `rt::time`, the same names, and `call_later` |
 //! | `net::{TcpListener, TcpStream, TcpSocket, lookup_host}` | `rt::net`, the same names |
+//! | a thread per lookup; addresses one after the other | `rt::net::DnsResolver`; `rt::net::TcpConnector` |
 //! | `tokio::io::{AsyncReadExt, AsyncWriteExt, copy, BufReader}` | `futures_util::io`, the same names |
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
@@ -65,6 +66,7 @@
 //!
 //! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
 //! - `net`: [`net`]. On by default.
+//! - `hickory`: `rt::hickory`, names by hickory instead of the system.
 //! - `tracing`: failures that nobody handles become events of the crate `tracing`, where no hook takes them.
 //! - `lru`: `rt::deferred::DeferredCache`.
 
@@ -128,6 +130,10 @@ pub mod io {
 #[cfg(feature = "net")]
 #[doc(inline)]
 pub use rt_net as net;
+
+#[cfg(feature = "hickory")]
+#[doc(inline)]
+pub use rt_net::bridge::hickory;
 
 /// The examples of the pages, compiled and run with those of the documentation.
 #[cfg(doctest)]

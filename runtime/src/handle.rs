@@ -78,6 +78,14 @@ impl Shared {
         }
     }
 
+    /// Who holds the runtime's clock while something is out.
+    pub(crate) fn hold(&self) -> &dyn Hold {
+        match &self.tasks {
+            Tasks::Here(_, reactor) => &**reactor,
+            Tasks::Among(crew) => &**crew,
+        }
+    }
+
     /// A poll took this long, of what was spawned or called there.
     #[cold]
     pub(crate) fn report_stall(&self, duration: Duration, place: Option<&'static Location<'static>>) {
