@@ -28,6 +28,9 @@ mod source;
 mod async_fd;
 pub mod signal;
 pub mod stdio;
+pub mod fs;
+#[cfg(unix)]
+pub mod process;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
