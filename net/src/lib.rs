@@ -12,6 +12,9 @@
 mod addr;
 mod tcp;
 
+#[doc(hidden)]
+pub mod bridge;
+
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp::{
     Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpSocket, TcpStream, WriteHalf,
