@@ -49,6 +49,10 @@ macro_rules! implement {
 }
 
 every_stream!(implement);
+#[cfg(feature = "hyper")]
+implement!(read [T: hyper::rt::Read + Unpin] super::hyper::Io<T>);
+#[cfg(feature = "hyper")]
+implement!(write [T: hyper::rt::Write + Unpin] super::hyper::Io<T>, plain);
 
 /// Memory that is initialized, as `AsyncReadExt::read` and `copy` have it, is read into at once.
 fn read_into(buf: &mut ReadBuf<'_>, read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {

@@ -39,6 +39,10 @@
 //! # fn main() {}
 //! ```
 
+mod io;
+
+pub use io::Io;
+
 use super::every_stream;
 use super::scratch::read_through;
 use futures_util::io::{AsyncRead, AsyncWrite};
@@ -46,7 +50,7 @@ use hyper::rt::ReadBufCursor;
 use rt_runtime::time;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -199,7 +203,7 @@ macro_rules! implement {
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 mut buf: ReadBufCursor<'_>,
-            ) -> Poll<io::Result<()>> {
+            ) -> Poll<Result<()>> {
                 let read = |room: &mut [u8]| AsyncRead::poll_read(self, cx, room);
                 read_through(buf.remaining(), read, |bytes| buf.put_slice(bytes))
             }
@@ -207,15 +211,15 @@ macro_rules! implement {
     };
     (write [$($bounds:tt)*] $stream:ty, $vectored:tt) => {
         impl<$($bounds)*> hyper::rt::Write for $stream {
-            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
                 AsyncWrite::poll_write(self, cx, buf)
             }
 
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
                 AsyncWrite::poll_flush(self, cx)
             }
 
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
                 AsyncWrite::poll_close(self, cx)
             }
 
@@ -223,7 +227,7 @@ macro_rules! implement {
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
+            ) -> Poll<Result<usize>> {
                 AsyncWrite::poll_write_vectored(self, cx, bufs)
             }
 
