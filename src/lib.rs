@@ -136,9 +136,18 @@ pub mod io {
 #[doc(inline)]
 pub use rt_net as net;
 
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use rt_net::bridge::axum;
 #[cfg(feature = "hickory")]
 #[doc(inline)]
 pub use rt_net::bridge::hickory;
+#[cfg(feature = "hyper")]
+#[doc(inline)]
+pub use rt_net::bridge::hyper;
+#[cfg(all(feature = "quinn", any(unix, windows)))]
+#[doc(inline)]
+pub use rt_net::bridge::quinn;
 
 /// The examples of the pages, compiled and run with those of the documentation.
 #[cfg(doctest)]

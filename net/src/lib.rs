@@ -16,6 +16,7 @@
 //! Counterpart: `tokio::net`.
 
 pub mod io;
+mod scratch;
 mod bytes;
 mod split;
 mod resolve;
