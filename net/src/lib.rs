@@ -24,6 +24,6 @@ pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp::{
     Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpSocket, TcpStream, WriteHalf,
 };
-pub use udp::UdpSocket;
+pub use udp::{Datagram, Datagrams, RecvBatch, SendBatch, UdpSocket};
 #[cfg(unix)]
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
