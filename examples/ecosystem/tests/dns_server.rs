@@ -53,9 +53,13 @@ fn by_udp(server: SocketAddr, message: &[u8]) -> Answer {
 }
 
 fn by_tcp(stream: &mut TcpStream, message: &[u8]) -> Answer {
-    stream.write_all(&(message.len() as u16).to_be_bytes()).unwrap();
-    stream.write_all(message).unwrap();
+    stream.write_all(&framed(message)).unwrap();
     next_answer(stream)
+}
+
+/// As TCP wants it: behind its length, and in one piece, which is not held back for an acknowledgement.
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes(), message].concat()
 }
 
 fn next_answer(stream: &mut TcpStream) -> Answer {
@@ -177,12 +181,9 @@ fn many_questions_over_one_connection() {
         assert_eq!(by_tcp(&mut stream, &question(id, "www.zone.example", A, None)).id, id);
     }
     // All at once, in pieces, and then no more.
-    let mut bytes = Vec::new();
-    for id in 0..20 {
-        let message = question(id, "www.zone.example", A, None);
-        bytes.extend((message.len() as u16).to_be_bytes());
-        bytes.extend(message);
-    }
+    let questions = (0..20).map(|id| framed(&question(id, "www.zone.example", A, None)));
+    let bytes: Vec<u8> = questions.flatten().collect();
+    stream.set_nodelay(true).unwrap();
     for piece in bytes.chunks(17) {
         stream.write_all(piece).unwrap();
     }

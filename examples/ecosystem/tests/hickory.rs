@@ -72,7 +72,7 @@ async fn answer_that_is_too_long_for_a_datagram() {
 #[rt::test]
 async fn answers_are_remembered() {
     let (program, address) = server(&["www A 192.0.2.1", "two A 192.0.2.2"]);
-    let resolver = resolver(address);
+    let resolver = impatient(address, Duration::from_millis(300));
     assert_eq!(resolver.lookup("www.zone.example").await.unwrap(), [Ipv4Addr::new(192, 0, 2, 1)]);
     drop(program);
     assert_eq!(resolver.lookup("www.zone.example").await.unwrap(), [Ipv4Addr::new(192, 0, 2, 1)]);
@@ -143,10 +143,9 @@ fn dead_server() {
             let error = impatient(address, patience).lookup("www.example").await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             assert!(error.to_string().contains("www.example"), "{error}");
-            // One attempt and one more.
+            // More than one attempt, but not many.
             assert!(start.elapsed() >= patience && start.elapsed() <= 3 * patience, "{:?}", start.elapsed());
         }
-        // Its own name's lookups go on while that one hangs.
         let resolver = impatient(address, Duration::from_secs(30));
         let connector = TcpConnector::new().resolver(resolver.clone()).timeout(Duration::from_secs(1));
         let error = connector.connect("www.example:80").await.unwrap_err();
@@ -159,7 +158,7 @@ fn dead_server() {
 #[rt::test]
 async fn no_server_at_the_address() {
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = resolver(address).lookup("www.example").await.unwrap_err();
+    let error = impatient(address, Duration::from_millis(300)).lookup("www.example").await.unwrap_err();
     assert!(error.to_string().contains("www.example"), "{error}");
 }
 
@@ -169,15 +168,16 @@ fn no_name_server_at_all() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
 
-/// The first server is dead, and its runtime too; the second one answers.
+/// What hickory had running in the first, a connection among it, went with it.
 #[test]
 fn one_resolver_in_two_runtimes_one_after_the_other() {
-    let (_server, address) = server(&["one A 192.0.2.1", "two A 192.0.2.2"]);
+    let records: Vec<_> = (0..200).map(|n| format!("{} A 192.0.2.{n}", ["one", "two"][n / 100])).collect();
+    let records: Vec<_> = records.iter().map(String::as_str).collect();
+    let (_server, address) = server(&records);
     let resolver = resolver(address);
-    for (name, last) in [("one.zone.example", 1), ("two.zone.example", 2)] {
+    for name in ["one.zone.example", "two.zone.example"] {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let found = runtime.block_on(resolver.lookup(name)).unwrap();
-        assert_eq!(found, [Ipv4Addr::new(192, 0, 2, last)]);
+        assert_eq!(runtime.block_on(resolver.lookup(name)).unwrap().len(), 100);
     }
 }
 
