@@ -206,14 +206,37 @@ fn client_certificate_optional() {
 }
 
 #[test]
+fn alert_of_one_who_has_gone_already_is_what_is_told() {
+    flavor::block_on(async {
+        let authority = Authority::new("roots");
+        let acceptor = server(&authority).build().unwrap();
+        let (mut middle_near, far) = pipe(1 << 16);
+        let (near, mut middle_far) = pipe(1 << 16);
+        let mut connecting = Box::pin(only(VERSIONS[0], &authority).connect("localhost", near));
+        assert!(poll_once(connecting.as_mut()).await.is_pending());
+        carry(&mut middle_far, &mut middle_near).await;
+        let mut accepting = Box::pin(acceptor.accept(far));
+        assert!(poll_once(accepting.as_mut()).await.is_pending());
+        let flight = middle_near.arrived();
+        carry(&mut middle_near, &mut middle_far).await;
+        // Behind the server's flight, which is read first, an alert. And nobody to take the client's answer.
+        middle_far.write_all(&[21, 3, 3, 0, 2, 2, 40]).await.unwrap();
+        drop(middle_far.in_steps_of(flight));
+        let error = connecting.await.unwrap_err();
+        assert!(error.to_string().contains("(alert HandshakeFailure)"), "{error}");
+    });
+}
+
+#[test]
 fn no_common_version() {
     flavor::block_on(async {
         let authority = Authority::new("roots");
         let identity = authority.identity(&["localhost"]);
         let acceptor = identity.acceptor();
-        let mut config = rustls::ServerConfig::clone(acceptor.config());
-        config.alpn_protocols.clear();
-        let old = rustls::ServerConfig::builder_with_protocol_versions(&[VERSIONS[0]])
+        let provider = acceptor.config().crypto_provider().clone();
+        let old = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[VERSIONS[0]])
+            .unwrap()
             .with_no_client_auth()
             .with_cert_resolver(acceptor.resolver().unwrap().clone());
         let (near, far) =
@@ -406,6 +429,13 @@ fn server(authority: &Authority) -> rt_net::tls::TlsAcceptorBuilder {
 async fn shake(connector: &TlsConnector, name: &str, acceptor: &TlsAcceptor) -> Shaken {
     let (near, far) = pipe(1 << 16);
     join(connector.connect(name, near), acceptor.accept(far)).await
+}
+
+/// Moves what is on its way to one end into the other.
+async fn carry(from: &mut End, to: &mut End) {
+    let mut bytes = vec![0; from.arrived()];
+    from.read_exact(&mut bytes).await.unwrap();
+    to.write_all(&bytes).await.unwrap();
 }
 
 /// The error, whose text has `part` in it.

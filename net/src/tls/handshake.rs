@@ -135,7 +135,7 @@ fn poll_shaking<S: AsyncRead + AsyncWrite + Unpin>(
             return Poll::Ready(Ok(()));
         }
         if let Poll::Ready(result) = is_sent {
-            result?;
+            result.map_err(|error| cause(session, cx).unwrap_or(error))?;
             if !session.connection.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
@@ -148,6 +148,14 @@ fn poll_shaking<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(_) => {}
             Err(error) => *failure = Some(error),
         }
+    }
+}
+
+/// Why the other side takes no more, if it has said so.
+fn cause<S: AsyncRead + AsyncWrite + Unpin>(session: &mut Session<S>, cx: &mut Context<'_>) -> Option<io::Error> {
+    match session.poll_receive(cx) {
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Some(error),
+        _ => None,
     }
 }
 
