@@ -50,6 +50,7 @@ fn errors_that_are_lost_and_such_that_are_not() {
         assert_eq!(file.read(&mut [0; 8]).await.unwrap(), 0);
         let file = file.try_into_std().expect_err("there is an error to tell");
         drop(file);
+        settled().await;
         assert_eq!(reported().len(), 1, "a file that is dropped after it was written to");
 
         let mut file = File::open(&there).await.unwrap();
