@@ -1,6 +1,7 @@
 //! A TCP connection.
 
 use crate::addr::ToSocketAddrs;
+use crate::bytes::{offered, receive, room, send};
 use crate::tcp::connector::connect_by_default;
 use crate::tcp::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use futures_util::io::{AsyncRead, AsyncWrite};
@@ -459,35 +460,4 @@ mod unix {
             self.io().as_raw_fd()
         }
     }
-}
-
-/// `recv` and `send` without the C library around them: as thread cancellation points theirs cost four locked instructions a call
-/// in a program with threads, which is half of what this runtime adds to a request.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn receive(io: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    let (received, _) = rustix::net::recv(io, buf, rustix::net::RecvFlags::empty())?;
-    Ok(received)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn send(io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(io, buf, rustix::net::SendFlags::NOSIGNAL)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive(mut io: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    io.read(buf)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send(mut io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
-    io.write(buf)
-}
-
-fn room(bufs: &[IoSliceMut<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
-}
-
-fn offered(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
 }

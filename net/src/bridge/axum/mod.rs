@@ -1,0 +1,191 @@
+//! Serving axum's routers, and other tower services: HTTP/1.1 and HTTP/2.
+//!
+//! Counterpart: `axum::serve`.
+
+mod answer;
+mod connection;
+mod drain;
+mod listener;
+mod make;
+mod settings;
+mod sniff;
+
+pub use listener::{Accepted, Listener, ListenerExt, TapIo};
+pub use make::{Answers, IncomingStream, MakeService, Makes};
+pub use settings::Settings;
+
+use drain::Drain;
+use futures_util::future::{BoxFuture, Either, select};
+use std::fmt;
+use std::future::{Future, IntoFuture, Pending, pending, poll_fn};
+use std::io;
+use std::marker::PhantomData;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Serves `make_service` on the connections of `listener`: HTTP/1.1, with upgrades such as WebSocket's, and HTTP/2 for clients that
+/// begin with it or, over TLS, have agreed upon it.
+///
+/// `make_service` may be a `Router`, `Router::into_make_service()`, `into_make_service_with_connect_info::<SocketAddr>()`, a
+/// `MethodRouter`, or a handler's `into_service()`. Every connection is a task of its own. A client that takes longer than
+/// 30 seconds for the head of a request is sent away; see [`Settings`] for this and other limits.
+///
+/// Counterpart: `axum::serve`, which has neither timeout nor settings.
+///
+/// # Errors
+///
+/// The listener's: no further connection can come. Those that are open go on.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the listener; connections that are open go on.
+///
+/// ```
+/// # #[cfg(feature = "axum")]
+/// # fn main() -> std::io::Result<()> {
+/// use axum::{Router, routing::get};
+/// use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+/// use rt::net::{TcpListener, TcpStream};
+///
+/// rt::block_on(async {
+///     let app = Router::new().route("/", get(|| async { "hello" }));
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let address = listener.local_addr()?;
+///     let (end, ended) = futures_channel::oneshot::channel::<()>();
+///     let server = rt::axum::serve(listener, app).with_graceful_shutdown(async move { drop(ended.await) });
+///     let server = rt::spawn(server.into_future());
+///
+///     let mut client = TcpStream::connect(address).await?;
+///     client.write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").await?;
+///     let mut answer = String::new();
+///     client.read_to_string(&mut answer).await?;
+///     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhello"));
+///
+///     drop(end);
+///     server.await?
+/// })
+/// # }
+/// # #[cfg(not(feature = "axum"))]
+/// # fn main() {}
+/// ```
+pub fn serve<L, M, Kind>(listener: L, make_service: M) -> Serve<L, M, Kind>
+where
+    L: Listener,
+    M: MakeService<L, Kind>,
+{
+    Serve { listener, make_service, settings: Settings::new(), signal: pending(), kind: PhantomData }
+}
+
+/// A server that runs when it is awaited. Made by [`serve`](serve()).
+///
+/// Counterpart: `axum::serve::{Serve, WithGracefulShutdown}`.
+#[must_use = "a server does nothing unless you `.await` it"]
+pub struct Serve<L, M, Kind, F = Pending<()>> {
+    listener: L,
+    make_service: M,
+    settings: Settings,
+    signal: F,
+    kind: PhantomData<fn() -> Kind>,
+}
+
+impl<L: Listener, M, Kind, F> Serve<L, M, Kind, F> {
+    /// Ends the server when `signal` is ready: it accepts no more, lets each connection finish the requests that it has begun, and
+    /// is ready when all are closed.
+    pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, M, Kind, G>
+    where
+        G: Future<Output = ()> + Send + 'static,
+    {
+        let Serve { listener, make_service, settings, signal: _, kind } = self;
+        Serve { listener, make_service, settings, signal, kind }
+    }
+
+    /// Changes what clients are allowed.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Listener::local_addr`].
+    pub fn local_addr(&self) -> io::Result<L::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl<L, M, Kind, F> Serve<L, M, Kind, F>
+where
+    L: Listener,
+    M: MakeService<L, Kind>,
+    F: Future<Output = ()> + Send + 'static,
+    Kind: 'static,
+{
+    async fn run(self) -> io::Result<()> {
+        let Serve { mut listener, make_service, settings, signal, kind: _ } = self;
+        let make_service = make_service.prepare();
+        let settings = Arc::new(settings);
+        let drain = Drain::default();
+        let mut signal = pin!(signal);
+        loop {
+            let (io, remote_addr) = match select(signal.as_mut(), pin!(listener.accept())).await {
+                Either::Left(((), _)) => break,
+                Either::Right((accepted, _)) => accepted?,
+            };
+            let (make_service, settings) = (make_service.clone(), settings.clone());
+            drop(rt_runtime::spawn(connection::converse::<L, M, Kind>(
+                io,
+                remote_addr,
+                make_service,
+                settings,
+                drain.join(),
+            )));
+        }
+        drop(listener);
+        drain.begin();
+        poll_fn(|cx| drain.poll_empty(cx)).await;
+        Ok(())
+    }
+}
+
+impl<L, M, Kind, F> IntoFuture for Serve<L, M, Kind, F>
+where
+    L: Listener,
+    M: MakeService<L, Kind>,
+    F: Future<Output = ()> + Send + 'static,
+    Kind: 'static,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = ServeFuture;
+
+    fn into_future(self) -> ServeFuture {
+        ServeFuture(Box::pin(self.run()))
+    }
+}
+
+impl<L: fmt::Debug, M, Kind, F> fmt::Debug for Serve<L, M, Kind, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Serve { listener, settings, .. } = self;
+        f.debug_struct("Serve").field("listener", listener).field("settings", settings).finish_non_exhaustive()
+    }
+}
+
+/// The future of a [`Serve`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct ServeFuture(BoxFuture<'static, io::Result<()>>);
+
+impl Future for ServeFuture {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for ServeFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeFuture").finish_non_exhaustive()
+    }
+}
