@@ -12,14 +12,12 @@ use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{SOA, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
-use rt::io::{Interest, Source};
-use rt::net::{TcpListener, TcpStream};
-use rt::task::JoinSet;
+use rt::net::{TcpListener, TcpStream, UdpSocket, serve};
 use rt::time::{Duration, timeout};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::future::IntoFuture;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 const USAGE: &str = "usage: dns_server ADDRESS ZONE [RECORD | @FILE]...";
@@ -54,9 +52,11 @@ async fn main() -> Result<()> {
     println!("Answering on {}", tcp.local_addr()?);
 
     let zone = Arc::new(zone);
+    let for_tcp = zone.clone();
+    let over_tcp = serve(tcp, move |stream, _| over_tcp(stream, for_tcp.clone())).connection_limit(CONNECTIONS);
     rt::select! {
-        error = over_udp(udp, zone.clone()) => error?,
-        error = over_tcp(tcp, zone) => error?,
+        ended = over_udp(udp, &zone) => ended?,
+        ended = over_tcp.into_future() => drop(ended?),
         interrupted = rt::signal::ctrl_c() => interrupted?,
     }
     println!("Ended");
@@ -64,24 +64,23 @@ async fn main() -> Result<()> {
 }
 
 /// Both on one port. A free one that TCP was given may be taken in UDP, so that some are tried.
-async fn bind(address: &str) -> io::Result<(Source<mio::net::UdpSocket>, TcpListener)> {
+async fn bind(address: &str) -> io::Result<(UdpSocket, TcpListener)> {
     let mut tries = 0;
     loop {
         let tcp = TcpListener::bind(address).await?;
-        match mio::net::UdpSocket::bind(tcp.local_addr()?) {
+        match UdpSocket::bind(tcp.local_addr()?).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && address.ends_with(":0") && tries < 20 => {
                 tries += 1
             }
-            udp => return Ok((Source::new(udp?)?, tcp)),
+            udp => return Ok((udp?, tcp)),
         }
     }
 }
 
-async fn over_udp(socket: Source<mio::net::UdpSocket>, zone: Arc<Zone>) -> io::Result<()> {
+async fn over_udp(socket: UdpSocket, zone: &Zone) -> io::Result<()> {
     let mut datagram = vec![0; 4096];
     loop {
-        let receive = socket.async_io(Interest::READABLE, |io| io.recv_from(&mut datagram));
-        let (length, client) = match receive.await {
+        let (length, client) = match socket.recv_from(&mut datagram).await {
             Ok(received) => received,
             // What the network says of an answer that was sent.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
@@ -89,46 +88,31 @@ async fn over_udp(socket: Source<mio::net::UdpSocket>, zone: Arc<Zone>) -> io::R
         };
         let Some(answer) = zone.answer(&datagram[..length], Over::Udp) else { continue };
         // A client that cannot be sent to asks again, or is gone.
-        let _ = socket.async_io(Interest::WRITABLE, |io| io.send_to(&answer, client)).await;
-    }
-}
-
-async fn over_tcp(listener: TcpListener, zone: Arc<Zone>) -> io::Result<()> {
-    let mut connections = JoinSet::new();
-    loop {
-        if connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
-        while connections.try_join_next().is_some() {}
-        let (stream, client) = listener.accept().await?;
-        connections.spawn(conversation(stream, client, zone.clone()));
+        let _ = socket.send_to(&answer, client).await;
     }
 }
 
 /// Questions and answers over one connection, each behind its length.
-async fn conversation(mut stream: TcpStream, client: SocketAddr, zone: Arc<Zone>) {
-    let talk = async {
-        loop {
-            let mut length = [0; 2];
-            let mut question = Vec::new();
-            let received = timeout(PATIENCE, async {
-                stream.read_exact(&mut length).await?;
-                question.resize(usize::from(u16::from_be_bytes(length)), 0);
-                stream.read_exact(&mut question).await
-            });
-            received.await??;
-            let Some(answer) = zone.answer(&question, Over::Tcp) else { return Ok(()) };
-            let mut framed = u16::try_from(answer.len())?.to_be_bytes().to_vec();
-            framed.extend(answer);
-            timeout(PATIENCE, stream.write_all(&framed)).await??;
-        }
-    };
-    let ended: Result<()> = talk.await;
-    let Err(error) = ended else { return };
-    let left = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
-    if !left {
-        eprintln!("{client}: {error}");
+async fn over_tcp(mut stream: TcpStream, zone: Arc<Zone>) -> Result<()> {
+    while let Some(question) = timeout(PATIENCE, next_question(&mut stream)).await?? {
+        let Some(answer) = zone.answer(&question, Over::Tcp) else { break };
+        let mut framed = u16::try_from(answer.len())?.to_be_bytes().to_vec();
+        framed.extend(answer);
+        timeout(PATIENCE, stream.write_all(&framed)).await??;
     }
+    Ok(())
+}
+
+/// `None` at the end of the connection.
+async fn next_question(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 2];
+    if stream.read(&mut length[..1]).await? == 0 {
+        return Ok(None);
+    }
+    stream.read_exact(&mut length[1..]).await?;
+    let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut question).await?;
+    Ok(Some(question))
 }
 
 /// By what a question came, which says how long its answer may be.
