@@ -1,6 +1,6 @@
 //! A TCP echo server, and a client that talks to it.
 
-use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+use rt::io::{AsyncReadExt, AsyncWriteExt, copy};
 use rt::net::{TcpListener, TcpStream};
 
 #[rt::main]
@@ -24,5 +24,5 @@ async fn main() -> std::io::Result<()> {
 
 async fn echo(stream: TcpStream) -> std::io::Result<u64> {
     let (reader, mut writer) = stream.into_split();
-    futures_util::io::copy(reader, &mut writer).await
+    copy(reader, &mut writer).await
 }

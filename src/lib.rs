@@ -52,21 +52,25 @@
 //! | `runtime::{Runtime, Handle, EnterGuard}` | `rt::runtime`, the same names |
 //! | `tokio::time` | `rt::time`, the same names, and `call_later` |
 //! | `net::{TcpListener, TcpStream, TcpSocket, lookup_host}` | `rt::net`, the same names |
+//! | a thread per lookup; addresses one after the other | `rt::net::DnsResolver`; `rt::net::TcpConnector` |
 //! | `tokio::io::{AsyncReadExt, AsyncWriteExt, copy, BufReader}` | `futures_util::io`, the same names |
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
 //! | `tokio::signal` | `rt::signal`, the same names |
+//! | `tokio::{process, fs}` | `rt::process` (Unix), `rt::fs`, the same names |
 //! | `runtime::UnhandledPanic`; a task's error that nobody joins is lost | `runtime::UnhandledFailure`, for errors and for Deferreds, too; reported in any case |
 //! | `sync::oneshot`, whose receiver a task awaits | [`Deferred`] and [`Resolver`], where callbacks or one thread will do |
 //! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock (the page `docs/channels.md`) |
-//! | `fs`, `process`, UDP, Unix sockets | not there |
+//! | UDP, Unix sockets | not there |
 //!
 //! # Features
 //!
 //! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
 //! - `net`: [`net`]. On by default.
+//! - `hickory`: `rt::hickory`, names by hickory instead of the system.
 //! - `tracing`: failures that nobody handles become events of the crate `tracing`, where no hook takes them.
 //! - `lru`: `rt::deferred::DeferredCache`.
+//! - `child-fds`: `rt::process::Command::fd_mappings`.
 
 #[cfg(feature = "macros")]
 pub use rt_macros::{inline_callbacks, main, test};
@@ -83,6 +87,9 @@ pub use rt_deferred as deferred;
 #[doc(no_inline)]
 pub use rt_deferred::{Deferred, Failure, Resolver};
 
+pub use rt_runtime::fs;
+#[cfg(unix)]
+pub use rt_runtime::process;
 pub use rt_runtime::signal;
 pub use rt_runtime::time;
 
@@ -102,14 +109,19 @@ pub mod task {
 }
 
 pub mod io {
-    //! Standard input, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
+    //! Reading and writing; standard input; and the readiness of what the runtime does not know: descriptors and I/O objects of your
+    //! own.
     //!
+    //! - `AsyncReadExt`, `AsyncWriteExt` and their kin read and write; `copy`, `copy_bidirectional` and `duplex` move bytes
+    //!   (feature `net`).
     //! - [`stdin`] reads lines and bytes without holding up exit.
     //! - [`Source`] makes any `mio::event::Source` awaitable, `unix::AsyncFd` any descriptor that the system polls.
     //! - [`Interest`] is what one waits for, [`Ready`] what is the case.
     //!
-    //! The traits for reading and writing are futures-io's: import `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
+    //! The traits for reading and writing are futures-io's, and most methods futures-util's.
 
+    #[cfg(feature = "net")]
+    pub use rt_net::io::*;
     pub use rt_runtime::stdio::{Stdin, stdin};
     pub use rt_runtime::{Interest, Ready, Source};
 
@@ -127,6 +139,9 @@ pub use rt_net as net;
 #[cfg(feature = "axum")]
 #[doc(inline)]
 pub use rt_net::bridge::axum;
+#[cfg(feature = "hickory")]
+#[doc(inline)]
+pub use rt_net::bridge::hickory;
 #[cfg(feature = "hyper")]
 #[doc(inline)]
 pub use rt_net::bridge::hyper;

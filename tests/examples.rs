@@ -6,6 +6,8 @@ mod example;
 
 use example::{End, Example};
 use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 
 const NOTHING: [&str; 0] = [];
 
@@ -68,6 +70,32 @@ fn looping_call() {
         "done",
     ];
     assert_eq!(Example::start("looping_call", NOTHING).end(), ended_well(lines));
+}
+
+#[test]
+fn proxy_between_a_client_and_a_server() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let target = server.local_addr().expect("its address").to_string();
+    let mut proxy = Example::start("proxy", ["127.0.0.1:0", &target]);
+    let line = proxy.line();
+    let address = line.strip_prefix("Forwarding ").and_then(|rest| rest.split(' ').next()).expect("an address");
+    let mut client = TcpStream::connect(address).expect("the proxy listens");
+    client.write_all(b"a question").expect("the proxy reads");
+    client.shutdown(Shutdown::Write).expect("an open connection");
+
+    let (mut peer, _) = server.accept().expect("the proxy connects");
+    let mut question = String::new();
+    peer.read_to_string(&mut question).expect("up to the end that the client made");
+    assert_eq!(question, "a question");
+    peer.write_all(b"an answer").expect("the way back is open");
+    drop(peer);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("up to the end");
+    assert_eq!(answer, "an answer");
+
+    assert_eq!(proxy.line(), "10 bytes there, 9 back");
+    proxy.signal(Signal::INT);
+    assert_eq!(proxy.end(), ended_well(["1 connections served, 0 refused"]));
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     pub(crate) start_paused: Option<bool>,
     /// The variant of `rt::runtime::UnhandledFailure`; `None`: what the attribute makes of it.
     pub(crate) unhandled: Option<&'static str>,
+    /// Whether crates that need tokio's runtime work.
+    pub(crate) tokio_context: bool,
     /// The path to `rt`, if it is not `::rt`.
     pub(crate) crate_path: Option<TokenStream>,
 }
@@ -24,9 +26,12 @@ pub(crate) enum Flavor {
 }
 
 const OPTIONS: &str = "`flavor = \"multi_thread\"` or `\"current_thread\"`, `worker_threads = 2`, `start_paused = true` or `false`, \
-                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`, and `crate = \"path::to::rt\"`";
+                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`, `tokio`, and `crate = \"path::to::rt\"`";
 
 const CRATE_OPTION: &str = "`crate = \"path::to::rt\"`";
+
+/// The argument that has no value.
+const FLAG: &str = "tokio";
 
 /// As many as `Builder::worker_threads` takes.
 const MOST_WORKERS: u32 = 1024;
@@ -69,6 +74,7 @@ impl Arguments {
                 "worker_threads" => parsed.worker_threads = Some(argument.count()?),
                 "start_paused" => parsed.start_paused = Some(argument.bool()?),
                 "unhandled" => parsed.unhandled = Some(argument.policy()?),
+                "tokio" => parsed.tokio_context = argument.flag()?,
                 "crate" => parsed.crate_path = Some(argument.path()?),
                 unknown => {
                     return Err(
@@ -108,9 +114,10 @@ pub(crate) fn parse_crate_path(tokens: TokenStream) -> Result<Option<TokenStream
     Ok(path)
 }
 
-/// One `name = value`; the value is one token.
+/// One `name = value`, or a name alone; the value is one token.
 struct Argument {
     name: String,
+    /// The name again, if it stands alone.
     value: TokenTree,
     tokens: Vec<TokenTree>,
 }
@@ -122,7 +129,18 @@ impl Argument {
             [TokenTree::Ident(name), TokenTree::Punct(equals), value] if equals.as_char() == '=' => {
                 Ok(Self { name: name.to_string(), value: without_invisible_group(value.clone()), tokens })
             }
+            [TokenTree::Ident(name)] if name.to_string() == FLAG => {
+                Ok(Self { name: name.to_string(), value: name.clone().into(), tokens })
+            }
             _ => Err(Refusal::over(&tokens, format!("an argument reads `name = value`: {options}"))),
+        }
+    }
+
+    /// Stands alone.
+    fn flag(&self) -> Result<bool, Refusal> {
+        match self.tokens.len() {
+            1 => Ok(true),
+            _ => Err(self.refuse(format!("`{}` stands alone, without a value", self.name))),
         }
     }
 

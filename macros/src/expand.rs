@@ -106,6 +106,9 @@ fn run_inner(role: Role, arguments: &Arguments, function: &Function) -> TokenStr
     if let Some(start_paused) = arguments.start_paused {
         run.extend(code(&format!(".start_paused({start_paused})")));
     }
+    if arguments.tokio_context {
+        run.extend(code(".tokio_context(true)"));
+    }
     match arguments.unhandled {
         Some(policy) => {
             let mut path = arguments.crate_path.clone().unwrap_or_else(|| code("::rt"));

@@ -28,6 +28,7 @@ use proc_macro::TokenStream;
 /// | `worker_threads` | a number from 1 to 1024 | on how many threads, if not on as many as there are processors (or as the environment variable `RT_WORKER_THREADS` says) |
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do |
 /// | `unhandled` | `"log"` (the default), `"shutdown_runtime"`, `"abort"` | what happens when nobody handles a failure: see `rt::runtime::UnhandledFailure` |
+/// | `tokio` | stands alone | crates that need tokio's runtime work: see `rt::runtime::Builder::tokio_context`, whose feature `tokio-context` this needs |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///
 /// A wrong argument is a compile error that lists what is allowed.
@@ -81,6 +82,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do, so a test of an hour takes no time |
 /// | `unhandled` | | a failure that nobody handles (of a Deferred, or of a task whose `JoinHandle` is gone) fails the test, unless this says otherwise |
 /// | | `"log"`, `"shutdown_runtime"`, `"abort"` | as for `#[rt::main]` |
+/// | `tokio` | stands alone | as for `#[rt::main]` |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///
 /// A wrong argument is a compile error that lists what is allowed.

@@ -1,5 +1,6 @@
 //! What one can connect and bind to: addresses, and names that become addresses.
 
+use crate::resolve::DnsResolver;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -8,29 +9,25 @@ use std::{slice, vec};
 /// What stands for one or more socket addresses.
 ///
 /// Implemented for addresses, `(ip, port)`, slices of addresses, `"host:port"` and `(host, port)`, the latter two also as
-/// `String`. An address in writing (`"[::1]:80"`) is parsed on the spot; every other name, `localhost` too, is resolved by the
-/// system's resolver on a thread of the blocking pool. Sealed: its method is internal.
+/// `String`. An address in writing (`"[::1]:80"`) is parsed on the spot; every other name is looked up by the process's
+/// [`DnsResolver`], unless whoever takes it has another. Sealed: its method is internal.
 ///
 /// Counterpart: `tokio::net::ToSocketAddrs`.
 pub trait ToSocketAddrs: sealed::ToAddresses {}
 
 impl<T: sealed::ToAddresses + ?Sized> ToSocketAddrs for T {}
 
-/// Resolves `host` to its addresses, in the order in which the system's resolver gives them.
+/// Resolves `host` to its addresses by the process's [`DnsResolver`], in the order in which they should be tried.
 ///
 /// Counterpart: `tokio::net::lookup_host`.
 ///
 /// # Errors
 ///
-/// The name is not of the form `host:port`, or the resolver does not know it.
-///
-/// # Panics
-///
-/// Outside of a runtime, when there is something to resolve.
+/// The name is not of the form `host:port`; otherwise those of [`DnsResolver::lookup`].
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when the future is dropped. A resolution that has begun goes on in its thread, and its result is thrown away.
+/// Dropping the future lets go of the name at once, see [`DnsResolver::lookup`].
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -50,8 +47,20 @@ pub async fn lookup_host<T: ToSocketAddrs>(host: T) -> io::Result<impl Iterator<
 pub(crate) async fn addresses<T: ToSocketAddrs + ?Sized>(of: &T) -> io::Result<Addresses> {
     match of.to_addresses() {
         Named::Known(addresses) => Ok(addresses),
+        // In memory of its own: who has an address does not carry it along.
+        named => Box::pin(addresses_of(named, None)).await,
+    }
+}
+
+/// The addresses that are `named`, by `resolver` if it is given, else by the process's.
+pub(crate) async fn addresses_of(named: Named, resolver: Option<DnsResolver>) -> io::Result<Addresses> {
+    match named {
+        Named::Known(addresses) => Ok(addresses),
         Named::Malformed(what) => Err(io::Error::new(io::ErrorKind::InvalidInput, what)),
-        Named::Name(host, port) => resolve(host, port).await,
+        Named::Name(host, port) => {
+            let found = resolver.unwrap_or_default().lookup_addresses(&host, port).await?;
+            Ok(Addresses::Many(found.into_iter()))
+        }
     }
 }
 
@@ -69,12 +78,6 @@ pub(crate) async fn first_that_works<A: ToSocketAddrs, R, F: Future<Output = io:
     }
     let nothing = || io::Error::new(io::ErrorKind::InvalidInput, "the name stands for no address at all");
     Err(failure.unwrap_or_else(nothing))
-}
-
-async fn resolve(host: String, port: u16) -> io::Result<Addresses> {
-    let lookup = move || std::net::ToSocketAddrs::to_socket_addrs(&(&*host, port));
-    let found = rt_runtime::spawn_blocking(lookup).await.map_err(io::Error::other)??;
-    Ok(Addresses::Many(found))
 }
 
 /// One address without an allocation, or any number.

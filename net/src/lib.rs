@@ -1,21 +1,47 @@
-//! TCP, awaited.
+//! Sockets, names, TLS and serving.
 //!
-//! - [`TcpListener`] takes connections, [`TcpStream`] makes one; [`TcpSocket`] is for options before there is either.
-//! - [`TcpStream::split`] and [`TcpStream::into_split`] give halves for reading and for writing.
-//! - [`ToSocketAddrs`] is what one can connect and bind to: addresses and names. [`lookup_host`] resolves a name.
+//! - [`TcpListener`] takes connections, [`TcpStream`] makes one; [`TcpConnector`] and [`TcpSocket`] are for options before there is
+//!   either. [`TcpStream::split`] and [`TcpStream::into_split`] give halves for reading and for writing.
+//! - [`UdpSocket`] sends and receives datagrams, one by one or many in a call.
+//! - `UnixListener`, `UnixStream`, `UnixDatagram` and [`unix`] with pipes, credentials and descriptors: on Unix only.
+//! - [`serve()`] runs a handler for each connection, within limits, and ends in good order. `AdoptedSockets` come from a parent process.
+//! - [`ToSocketAddrs`] is what one can connect and bind to: addresses and names. [`lookup_host`] resolves a name, by
+//!   the process's [`DnsResolver`].
+//! - `tls`, with the feature of that name: TLS over any stream.
+//! - [`io`]: what moves bytes.
 //!
-//! Streams read and write through futures' `AsyncRead` and `AsyncWrite`: import
-//! `futures_util::io::{AsyncReadExt, AsyncWriteExt}` for the methods.
+//! Streams read and write through futures' `AsyncRead` and `AsyncWrite`: import `rt::io::{AsyncReadExt, AsyncWriteExt}` for the
+//! methods.
 //!
 //! Counterpart: `tokio::net`.
 
+pub mod io;
+mod bytes;
+mod split;
+mod resolve;
 mod addr;
+mod accept;
 mod tcp;
-
+mod udp;
+#[cfg(unix)]
+pub mod unix;
+#[cfg(feature = "tls")]
+pub mod tls;
+mod serve;
+#[cfg(unix)]
+mod adopted;
 #[doc(hidden)]
 pub mod bridge;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+#[cfg(unix)]
+pub use adopted::{AdoptedSocket, AdoptedSockets};
+pub use resolve::{DnsMetrics, DnsResolver, DnsResolverBuilder, Resolve, Resolving};
+pub use serve::{Connection, Drained, HandlerResult, Late, Listener, Notice, NoticeKind, Serve, Serving, serve};
 pub use tcp::{
-    Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpSocket, TcpStream, WriteHalf,
+    Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpConnector, TcpListener, TcpSocket, TcpStream,
+    WriteHalf,
 };
+pub use udp::UdpSocket;
+#[cfg(unix)]
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -275,7 +275,14 @@ impl fmt::Display for TryIoError {
 impl std::error::Error for TryIoError {}
 
 /// A descriptor's owner in the shape that mio asks for.
-struct Descriptor<T>(T);
+#[derive(Debug)]
+pub(crate) struct Descriptor<T>(pub(crate) T);
+
+impl<T: AsFd> AsFd for Descriptor<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl<T: AsFd> Descriptor<T> {
     fn with<R>(&self, f: impl FnOnce(&mut mio::unix::SourceFd<'_>) -> R) -> R {

@@ -41,6 +41,7 @@ pub(crate) fn driving<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
         }
     }
     let _restore = Restore(hidden);
+    let _tokio = worker.shared().tokio_context().enter();
     WORKER.scope(worker, f)
 }
 

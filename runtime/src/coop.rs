@@ -13,7 +13,7 @@ use crate::task::{BUDGET, Core, UNCONSTRAINED};
 
 /// Ready if the task may make another step; else it is woken at once, and pending so that others run first.
 #[inline]
-pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
+pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     let proceed = Core::with_current(|core| {
         let Some(budget) = core.map(Core::budget) else { return true };
         match budget.get() {

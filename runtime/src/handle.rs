@@ -19,6 +19,7 @@ use crate::reactor::clock::Clock;
 use crate::runtime::{Failures, Stall, Stalls};
 use crate::spawn::spawn_local_at;
 use crate::task::{Bell, HomeShared, Id, JoinFailure, JoinHandle, Meta, Unborn, spawn_remote};
+use crate::tokio_context::{Entered, TokioContext};
 
 /// What all handles of one runtime share.
 pub(crate) struct Shared {
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     blocking: BlockingPool,
     stalls: Stalls,
     failures: Failures,
+    tokio_context: TokioContext,
     shut_down: AtomicBool,
 }
 
@@ -38,8 +40,18 @@ pub(crate) enum Tasks {
 }
 
 impl Shared {
-    pub(crate) fn new(tasks: Tasks, blocking: BlockingPool, stalls: Stalls, failures: Failures) -> Self {
-        Self { tasks, blocking, stalls, failures, shut_down: AtomicBool::new(false) }
+    pub(crate) fn new(
+        tasks: Tasks,
+        blocking: BlockingPool,
+        stalls: Stalls,
+        failures: Failures,
+        tokio_context: TokioContext,
+    ) -> Self {
+        Self { tasks, blocking, stalls, failures, tokio_context, shut_down: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn tokio_context(&self) -> &TokioContext {
+        &self.tokio_context
     }
 
     pub(crate) fn failures(&self) -> &Failures {
@@ -63,6 +75,14 @@ impl Shared {
         match &self.tasks {
             Tasks::Here(_, reactor) => reactor.clock(),
             Tasks::Among(crew) => crew.stations[0].handle().clock(),
+        }
+    }
+
+    /// Who holds the runtime's clock while something is out.
+    pub(crate) fn hold(&self) -> &dyn Hold {
+        match &self.tasks {
+            Tasks::Here(_, reactor) => &**reactor,
+            Tasks::Among(crew) => &**crew,
         }
     }
 
@@ -279,7 +299,8 @@ impl Handle {
     /// # Ok(()) }
     /// ```
     pub fn enter(&self) -> EnterGuard<'_> {
-        EnterGuard { depth: context::enter(self.clone()), _handle: std::marker::PhantomData }
+        let depth = context::enter(self.clone());
+        EnterGuard { depth, _tokio: self.shared.tokio_context.enter(), _handle: std::marker::PhantomData }
     }
 
     /// Calls `f` within the runtime, also on a thread that is exiting.
@@ -311,6 +332,8 @@ impl fmt::Debug for Handle {
 pub struct EnterGuard<'a> {
     /// `None`: this thread is exiting and could not enter.
     depth: Option<usize>,
+    /// Left after this runtime, as it was entered.
+    _tokio: Entered<'a>,
     /// Not `Send`: what was entered here is left here.
     _handle: std::marker::PhantomData<(&'a Handle, *const ())>,
 }

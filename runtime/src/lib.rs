@@ -11,6 +11,7 @@ mod task;
 mod coop;
 mod reactor;
 mod executor;
+mod tokio_context;
 mod handle;
 mod join_set;
 mod context;
@@ -27,9 +28,14 @@ mod source;
 mod async_fd;
 pub mod signal;
 pub mod stdio;
+pub mod fs;
+#[cfg(unix)]
+pub mod process;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
+#[doc(hidden)]
+pub use coop::poll_proceed;
 pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use join_set::JoinSet;
 #[doc(hidden)]

@@ -124,6 +124,18 @@ impl<T: mio::event::Source> Source<T> {
         io
     }
 
+    /// Forgets the driver that a source which joins late has joined: it joins another where it pends next.
+    #[cfg(unix)]
+    pub(crate) fn rejoin(&mut self)
+    where
+        T: std::os::fd::AsFd,
+    {
+        use std::os::fd::AsRawFd;
+        self.registration.leave_by_descriptor();
+        let descriptor = self.get_ref().as_fd().as_raw_fd();
+        self.registration = Registration::join_when_pending(descriptor, Ready::WRITABLE);
+    }
+
     fn leave(&self, io: &mut T) {
         #[cfg(unix)]
         self.registration.leave_by_descriptor();

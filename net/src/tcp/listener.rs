@@ -1,20 +1,16 @@
 //! A socket that accepts connections.
 
+use crate::accept::{Acceptor, Listen, Pause, nobody_waits};
 use crate::addr::{ToSocketAddrs, first_that_works};
 use crate::tcp::stream::TcpStream;
 use futures_util::stream::{FusedStream, Stream};
-use rt_runtime::{Interest, Source};
+use rt_runtime::Source;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// A socket that accepts TCP connections.
 ///
@@ -53,10 +49,7 @@ use std::time::Duration;
 /// # }
 /// ```
 pub struct TcpListener {
-    source: Source<mio::net::TcpListener>,
-    backlog: Backlog,
-    /// Of `poll_accept`, which has nowhere else to keep it.
-    pause: Mutex<Pause>,
+    acceptor: Acceptor<mio::net::TcpListener>,
 }
 
 const BACKLOG: i32 = 1024;
@@ -99,7 +92,7 @@ impl TcpListener {
     /// None on Unix; elsewhere those of registering with the system's poller.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let source = Source::join_when_pending(mio::net::TcpListener::from_std(listener))?;
-        Ok(TcpListener { source, backlog: Backlog::default(), pause: Mutex::new(Pause::new()) })
+        Ok(TcpListener { acceptor: Acceptor::new(source) })
     }
 
     /// Gives the listener back to the standard library. It stays in non-blocking mode.
@@ -108,7 +101,7 @@ impl TcpListener {
     ///
     /// None today; the signature is that of the counterpart.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        Ok(into_std(self.source.into_inner()))
+        Ok(into_std(self.acceptor.into_inner()))
     }
 
     /// Waits for the next connection. It does not fail while descriptors or memory are short, see [above](TcpListener).
@@ -125,23 +118,8 @@ impl TcpListener {
     ///
     /// No connection is lost when the future is dropped. Several tasks may accept at once.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let mut delay = FIRST_PAUSE;
-        loop {
-            let accepting =
-                self.source.read_until_drained(|io| self.backlog.accept(io), |io| self.backlog.is_empty(io));
-            let error = match accepting.await {
-                Ok((stream, peer)) => return Ok((TcpStream::accepted(stream)?, peer)),
-                Err(error) => error,
-            };
-            match Trouble::of(&error) {
-                Trouble::Connection => {}
-                Trouble::Resources => {
-                    sleep(delay).await;
-                    delay = longer(delay);
-                }
-                Trouble::Listener => return Err(error),
-            }
-        }
+        let (stream, peer) = self.acceptor.accept().await?;
+        Ok((TcpStream::accepted(stream)?, peer))
     }
 
     /// [`accept`](TcpListener::accept) for one caller at a time.
@@ -154,33 +132,14 @@ impl TcpListener {
     ///
     /// Outside of a runtime.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        // Taken out while it is polled: no lock is held while wakers are cloned and dropped.
-        let mut pause = std::mem::replace(&mut *self.lock_pause(), Pause::new());
-        let result = self.poll_accept_with(cx, &mut pause);
-        if result.is_pending() {
-            *self.lock_pause() = pause;
-        }
-        result
+        let (stream, peer) = ready!(self.acceptor.poll_accept(cx))?;
+        Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer)))
     }
 
-    fn lock_pause(&self) -> std::sync::MutexGuard<'_, Pause> {
-        self.pause.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn poll_accept_with(&self, cx: &mut Context<'_>, pause: &mut Pause) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        loop {
-            ready!(pause.poll(cx));
-            let accept = |io: &_| self.backlog.accept(io);
-            let error = match ready!(self.source.poll_read_until_drained(cx, accept, |io| self.backlog.is_empty(io))) {
-                Ok((stream, peer)) => return Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer))),
-                Err(error) => error,
-            };
-            match Trouble::of(&error) {
-                Trouble::Connection => {}
-                Trouble::Resources => pause.begin(),
-                Trouble::Listener => return Poll::Ready(Err(error)),
-            }
-        }
+    /// [`poll_accept`](TcpListener::poll_accept) that waits for nothing but a connection, and tells whatever goes wrong.
+    pub(crate) fn poll_accept_once(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (stream, peer) = ready!(self.acceptor.poll_accept_once(cx))?;
+        Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer)))
     }
 
     /// Accepts a connection that is there already.
@@ -190,7 +149,7 @@ impl TcpListener {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if none is there; otherwise those of `accept`, also the ones that
     /// [`accept`](TcpListener::accept) waits out or skips.
     pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.source.try_io(Interest::READABLE, |io| self.backlog.accept(io))?;
+        let (stream, peer) = self.acceptor.try_accept()?;
         Ok((TcpStream::accepted(stream)?, peer))
     }
 
@@ -205,7 +164,7 @@ impl TcpListener {
     ///
     /// Those of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().local_addr()
+        self.acceptor.get_ref().local_addr()
     }
 
     /// The time to live of the packets sent, in hops.
@@ -214,7 +173,7 @@ impl TcpListener {
     ///
     /// Those of `getsockopt`.
     pub fn ttl(&self) -> io::Result<u32> {
-        self.source.get_ref().ttl()
+        self.acceptor.get_ref().ttl()
     }
 
     /// Sets the time to live of the packets sent, in hops.
@@ -223,7 +182,7 @@ impl TcpListener {
     ///
     /// Those of `setsockopt`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.source.get_ref().set_ttl(ttl)
+        self.acceptor.get_ref().set_ttl(ttl)
     }
 }
 
@@ -238,7 +197,7 @@ impl TryFrom<std::net::TcpListener> for TcpListener {
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
+        self.acceptor.get_ref().fmt(f)
     }
 }
 
@@ -249,14 +208,26 @@ mod unix {
 
     impl AsFd for TcpListener {
         fn as_fd(&self) -> BorrowedFd<'_> {
-            self.source.get_ref().as_fd()
+            self.acceptor.get_ref().as_fd()
         }
     }
 
     impl AsRawFd for TcpListener {
         fn as_raw_fd(&self) -> RawFd {
-            self.source.get_ref().as_raw_fd()
+            self.acceptor.get_ref().as_raw_fd()
         }
+    }
+}
+
+impl Listen for mio::net::TcpListener {
+    type Accepted = (mio::net::TcpStream, SocketAddr);
+
+    fn accept_now(&self) -> io::Result<Self::Accepted> {
+        self.accept()
+    }
+
+    fn nobody_waits(&self) -> bool {
+        nobody_waits(self)
     }
 }
 
@@ -274,9 +245,8 @@ impl Stream for Incoming<'_> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Incoming { listener, pause } = &mut *self;
-        let accepted = ready!(listener.poll_accept_with(cx, pause));
-        *pause = Pause::new();
-        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
+        let accepted = ready!(listener.acceptor.poll_accept_with(cx, pause));
+        Poll::Ready(Some(accepted.and_then(|(stream, _)| TcpStream::accepted(stream))))
     }
 }
 
@@ -290,138 +260,6 @@ impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming").field("listener", self.listener).finish()
     }
-}
-
-/// What is known about the connections that wait.
-///
-/// On Linux an `accept` that finds none costs 1.4 µs, for it makes a socket first, and asking whether there is one 0.2 µs. So after
-/// the first connection of a batch, the second, the fourth and so on we ask, and mostly save the call that fails.
-#[derive(Default)]
-struct Backlog {
-    /// Connections accepted since there was none.
-    accepted: AtomicU32,
-}
-
-impl Backlog {
-    fn accept(&self, listener: &mio::net::TcpListener) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
-        let result = listener.accept();
-        match &result {
-            // A count that two threads mix up asks at another time, nothing else.
-            Ok(_) => self.accepted.store(self.accepted.load(Relaxed).wrapping_add(1), Relaxed),
-            Err(_) => self.accepted.store(0, Relaxed),
-        }
-        result
-    }
-
-    /// Whether it is known to be empty, after a success.
-    fn is_empty(&self, listener: &mio::net::TcpListener) -> bool {
-        let is_empty = self.accepted.load(Relaxed).is_power_of_two() && nobody_waits(listener);
-        if is_empty {
-            self.accepted.store(0, Relaxed);
-        }
-        is_empty
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn nobody_waits(listener: &mio::net::TcpListener) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut listeners = [PollFd::new(listener, PollFlags::IN)];
-    matches!(poll(&mut listeners, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn nobody_waits(_: &mio::net::TcpListener) -> bool {
-    false
-}
-
-/// The time between two attempts to accept while resources are short.
-struct Pause {
-    sleep: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
-    next: Duration,
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(32);
-
-impl Pause {
-    fn new() -> Self {
-        Self { sleep: None, next: FIRST_PAUSE }
-    }
-
-    fn begin(&mut self) {
-        self.sleep = Some(Box::pin(sleep(self.next)));
-        self.next = longer(self.next);
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(sleep) = &mut self.sleep {
-            ready!(sleep.as_mut().poll(cx));
-            self.sleep = None;
-        }
-        Poll::Ready(())
-    }
-}
-
-fn longer(pause: Duration) -> Duration {
-    (pause * 2).min(LONGEST_PAUSE)
-}
-
-fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + Sync {
-    rt_runtime::time::sleep(duration)
-}
-
-/// Whose trouble it is that `accept` failed.
-enum Trouble {
-    /// That of the connection at the head of the queue: it is gone, the next one may be well.
-    Connection,
-    /// The process or the system has no descriptor or memory for it: the connection stays in the queue.
-    Resources,
-    /// The listener's own, or unknown.
-    Listener,
-}
-
-impl Trouble {
-    fn of(error: &io::Error) -> Trouble {
-        match error.raw_os_error() {
-            Some(code) if errno::OF_RESOURCES.contains(&code) => Trouble::Resources,
-            Some(code) if errno::OF_A_CONNECTION.contains(&code) => Trouble::Connection,
-            _ => Trouble::Listener,
-        }
-    }
-}
-
-#[cfg(unix)]
-mod errno {
-    use rustix::io::Errno;
-
-    pub(super) const OF_RESOURCES: &[i32] = &[
-        Errno::MFILE.raw_os_error(),
-        Errno::NFILE.raw_os_error(),
-        Errno::NOBUFS.raw_os_error(),
-        Errno::NOMEM.raw_os_error(),
-    ];
-
-    /// Linux hands out errors that the network had already for the new connection.
-    pub(super) const OF_A_CONNECTION: &[i32] = &[
-        Errno::CONNABORTED.raw_os_error(),
-        Errno::CONNRESET.raw_os_error(),
-        Errno::PROTO.raw_os_error(),
-        Errno::NOPROTOOPT.raw_os_error(),
-        Errno::NETDOWN.raw_os_error(),
-        Errno::NETUNREACH.raw_os_error(),
-        Errno::HOSTDOWN.raw_os_error(),
-        Errno::HOSTUNREACH.raw_os_error(),
-        Errno::TIMEDOUT.raw_os_error(),
-    ];
-}
-
-#[cfg(windows)]
-mod errno {
-    /// `WSAEMFILE`, `WSAENOBUFS`.
-    pub(super) const OF_RESOURCES: &[i32] = &[10024, 10055];
-    /// `WSAECONNABORTED`, `WSAECONNRESET`.
-    pub(super) const OF_A_CONNECTION: &[i32] = &[10053, 10054];
 }
 
 fn into_std(listener: mio::net::TcpListener) -> std::net::TcpListener {

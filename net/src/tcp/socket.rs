@@ -240,7 +240,7 @@ mod unix {
 }
 
 /// The connection is being made in the background.
-fn is_under_way(error: &io::Error) -> bool {
+pub(super) fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
     return error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error());
     #[cfg(not(unix))]

@@ -1,6 +1,8 @@
 //! A TCP connection.
 
-use crate::addr::{ToSocketAddrs, first_that_works};
+use crate::addr::ToSocketAddrs;
+use crate::bytes::{offered, receive, room, send};
+use crate::tcp::connector::connect_by_default;
 use crate::tcp::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_runtime::{Interest, Ready, Source};
@@ -50,13 +52,17 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to the first address of `addr` that answers.
+    /// Connects to the address of `addr` that answers first.
     ///
-    /// A name is resolved first; its addresses are tried in order, each until the system gives it up.
+    /// A name is looked up by the process's [`DnsResolver`](crate::DnsResolver). Several addresses race, as in RFC 8305: families take
+    /// turns, that of the first address first; the next address is tried as soon as one has failed, and 250 ms after the last
+    /// attempt began; when one is connected, the other attempts are given up. [`TcpConnector`](crate::TcpConnector) has settings for
+    /// that.
     ///
     /// # Errors
     ///
-    /// The name is not known, or no address could be connected to: the failure of the last one.
+    /// The name is not known, or no address could be connected to: the most telling failure, with the kind that it has and all
+    /// addresses tried in its text. That of a single address that was given as such is the system's, as it is.
     ///
     /// # Panics
     ///
@@ -64,13 +70,9 @@ impl TcpStream {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the socket; the peer may have seen a connection.
+    /// Dropping the future closes all sockets; peers may have seen connections.
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        first_that_works(
-            addr,
-            |address| async move { TcpStream::connecting(mio::net::TcpStream::connect(address)?).await },
-        )
-        .await
+        connect_by_default(addr).await
     }
 
     /// Waits for a connection that is under way.
@@ -458,35 +460,4 @@ mod unix {
             self.io().as_raw_fd()
         }
     }
-}
-
-/// `recv` and `send` without the C library around them: as thread cancellation points theirs cost four locked instructions a call
-/// in a program with threads, which is half of what this runtime adds to a request.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn receive(io: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    let (received, _) = rustix::net::recv(io, buf, rustix::net::RecvFlags::empty())?;
-    Ok(received)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn send(io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(io, buf, rustix::net::SendFlags::NOSIGNAL)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive(mut io: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    io.read(buf)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send(mut io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
-    io.write(buf)
-}
-
-fn room(bufs: &[IoSliceMut<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
-}
-
-fn offered(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
 }

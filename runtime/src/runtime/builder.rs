@@ -17,6 +17,7 @@ use crate::executor::worker::{Intervals, Worker};
 use crate::handle::{Handle, Shared, Tasks};
 use crate::reactor::{Reactor, Together};
 use crate::task::{Bell, Home, Scheduler};
+use crate::tokio_context::TokioContext;
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
@@ -52,6 +53,7 @@ pub struct Builder {
     on_stall: Stalls,
     unhandled_failure: UnhandledFailure,
     collects_failures: bool,
+    tokio_context: bool,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
 }
@@ -95,6 +97,7 @@ impl Builder {
             on_stall: Arc::new(stall::print),
             unhandled_failure: UnhandledFailure::Log,
             collects_failures: false,
+            tokio_context: false,
             on_thread_start: None,
             on_thread_stop: None,
         }
@@ -193,6 +196,45 @@ impl Builder {
         self
     }
 
+    /// Whether crates that need tokio's runtime work here: unless told otherwise, no.
+    ///
+    /// With it, every thread that drives this runtime, has [entered](Handle::enter) it or runs its blocking calls is in the context
+    /// of a runtime of tokio, so that `tokio::spawn`, tokio's sockets and tokio's timers do what they should within rt's tasks:
+    /// futures of such crates are polled by rt's workers, unwrapped. A thread enters once, so polls cost nothing more. What they
+    /// `tokio::spawn` runs on tokio's runtime, which has one thread, `rt-tokio`, that also waits for their events and timers. It is
+    /// started with the first thread that enters; it ends with this runtime, which does not wait for it.
+    ///
+    /// tokio's timers do not follow [virtual time](Self::start_paused).
+    ///
+    /// Counterpart: the crate async-compat, which wraps each future and enters in each poll.
+    ///
+    /// # Panics
+    ///
+    /// The first thread that enters, if the system refuses tokio a thread or a descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = rt::runtime::Builder::new_current_thread().tokio_context(true).build()?;
+    /// runtime.block_on(async {
+    ///     // Would panic without: "there is no reactor running".
+    ///     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    ///     let task = rt::spawn(async { tokio::spawn(async { 6 * 7 }).await });
+    ///     assert_eq!(task.await.unwrap().unwrap(), 42);
+    /// });
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "tokio-context")]
+    pub fn tokio_context(&mut self, yes: bool) -> &mut Self {
+        self.tokio_context = yes;
+        self
+    }
+
+    fn beside(&self) -> TokioContext {
+        TokioContext::new(self.tokio_context)
+    }
+
     fn failures(&self) -> Failures {
         Failures::new(self.unhandled_failure, self.collects_failures)
     }
@@ -242,7 +284,7 @@ impl Builder {
         let shared = Arc::new_cyclic(|shared| {
             let blocking = self.blocking(shared, Arc::clone(reactor.handle()) as _);
             let tasks = Tasks::Here(Arc::clone(home.shared()), Arc::clone(reactor.handle()));
-            Shared::new(tasks, blocking, Arc::clone(&self.on_stall), self.failures())
+            Shared::new(tasks, blocking, Arc::clone(&self.on_stall), self.failures(), self.beside())
         });
         Runtime::current_thread(Worker::new(home, reactor, shared, self.event_interval, self.stall_threshold))
     }
@@ -258,7 +300,13 @@ impl Builder {
         bells.iter().for_each(|bell| bell.set_crew(&crew));
         let shared = Arc::new_cyclic(|shared| {
             let blocking = self.blocking(shared, Arc::clone(&crew) as _);
-            Shared::new(Tasks::Among(Arc::clone(&crew)), blocking, Arc::clone(&self.on_stall), self.failures())
+            Shared::new(
+                Tasks::Among(Arc::clone(&crew)),
+                blocking,
+                Arc::clone(&self.on_stall),
+                self.failures(),
+                self.beside(),
+            )
         });
         let intervals = Intervals {
             event: self.event_interval,

@@ -200,6 +200,7 @@ impl Runtime {
             Flavor::MultiThread(many) => many.close(&self.handle, patience),
         }
         self.handle.shared().blocking().shutdown();
+        self.handle.shared().tokio_context().shut_down();
     }
 }
 

@@ -24,6 +24,7 @@
 //! ```
 
 mod call_later;
+mod hold;
 mod instant;
 mod interval;
 mod sleep;
@@ -38,6 +39,8 @@ mod tests;
 pub use std::time::Duration;
 
 pub use self::call_later::{DelayedCall, DelayedCallError, call_later};
+#[doc(hidden)]
+pub use self::hold::Hold;
 pub use self::instant::Instant;
 pub use self::interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use self::sleep::{Sleep, sleep, sleep_until};

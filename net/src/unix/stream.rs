@@ -1,0 +1,512 @@
+//! A connection between two processes of one host.
+
+use crate::accept::Pause;
+use crate::bytes::{offered, room, send};
+use crate::unix::addr::address;
+use crate::unix::creds::{self, UCred};
+use crate::unix::fds;
+use crate::unix::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use futures_util::io::{AsyncRead, AsyncWrite};
+use rt_runtime::{Interest, Ready, Source};
+use std::cell::Cell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A Unix stream, made by [`connect`](UnixStream::connect), [`UnixListener::accept`](crate::UnixListener::accept) or
+/// [`pair`](UnixStream::pair).
+///
+/// It reads and writes through futures' `AsyncRead` and `AsyncWrite` (and their `Ext` traits), through a half of
+/// [`split`](UnixStream::split) or [`into_split`](UnixStream::into_split), or by hand: [`readable`](UnixStream::readable) and
+/// [`try_read`](UnixStream::try_read). `poll_read` and `poll_write` remember one task each; `readable` and its siblings any number.
+/// A stream buffers nothing: what `write` has taken is in the system's hands, and `flush` has nothing to do.
+///
+/// Descriptors travel with [`send_with_fds`](UnixStream::send_with_fds) and [`recv_with_fds`](UnixStream::recv_with_fds); a plain
+/// read closes those that come with its bytes.
+///
+/// Counterpart: `tokio::net::UnixStream`; Twisted's `IUNIXTransport`.
+///
+/// ```
+/// use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+/// use rt::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # rt::block_on(async {
+/// // Both ends of a connection in one task.
+/// let (mut near, mut far) = UnixStream::pair()?;
+/// near.write_all(b"hello").await?;
+/// near.close().await?;
+/// let mut text = String::new();
+/// far.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+pub struct UnixStream {
+    source: Source<mio::net::UnixStream>,
+}
+
+impl UnixStream {
+    /// Connects to the listener at `path`. On Linux a path that begins with a NUL byte is an abstract name.
+    ///
+    /// While the listener's backlog is full it tries again, after 1 ms, then twice as long each time up to 32 ms.
+    ///
+    /// # Errors
+    ///
+    /// There is no such path (`NotFound`), nobody listens there (`ConnectionRefused`), or this process may not.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, when it has to wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the socket; the peer may have seen a connection.
+    pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        UnixStream::connect_addr(&address(path.as_ref())?).await
+    }
+
+    /// [`connect`](UnixStream::connect) to an address, which may be an abstract name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](UnixStream::connect).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, when it has to wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the socket; the peer may have seen a connection.
+    pub async fn connect_addr(socket_addr: &SocketAddr) -> io::Result<UnixStream> {
+        let mut pause = Pause::new();
+        loop {
+            match mio::net::UnixStream::connect_addr(socket_addr) {
+                // No event tells when the backlog has room again.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => pause.begin(),
+                connected => return UnixStream::connecting(connected?).await,
+            }
+            poll_fn(|cx| pause.poll(cx)).await;
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    async fn connecting(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        // Here `connect` either connects at once or not at all.
+        UnixStream::of(stream)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    async fn connecting(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        let source = Source::join_connecting(stream)?;
+        source.writable().await?;
+        match source.get_ref().take_error()? {
+            Some(error) => Err(error),
+            None => Ok(UnixStream { source }),
+        }
+    }
+
+    /// Two streams that are connected with each other.
+    ///
+    /// # Errors
+    ///
+    /// Those of `socketpair`, such as running out of descriptors.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (near, far) = mio::net::UnixStream::pair()?;
+        Ok((UnixStream::of(near)?, UnixStream::of(far)?))
+    }
+
+    /// A connected stream.
+    pub(super) fn of(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        Ok(UnixStream { source: Source::join_when_pending(stream)? })
+    }
+
+    /// Takes a connected stream of the standard library, which must be in
+    /// [non-blocking mode](std::os::unix::net::UnixStream::set_nonblocking).
+    ///
+    /// # Errors
+    ///
+    /// None today; the signature is that of the counterpart.
+    pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::of(mio::net::UnixStream::from_std(stream))
+    }
+
+    /// Gives the stream back to the standard library. It stays in non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// None today; the signature is that of the counterpart.
+    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixStream> {
+        Ok(OwnedFd::from(self.source.into_inner()).into())
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockname`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io().local_addr()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getpeername`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io().peer_addr()
+    }
+
+    /// Who is at the other end: the process that connected, listened or made the pair, at the time when it did.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockopt`; [`Unsupported`](io::ErrorKind::Unsupported) elsewhere than on Linux and Android.
+    pub fn peer_cred(&self) -> io::Result<UCred> {
+        creds::of_peer(self.io())
+    }
+
+    /// Takes the error that is pending on the socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockopt`.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io().take_error()
+    }
+
+    /// Ends writing: the other end reads up to its end of file. Reading goes on.
+    ///
+    /// A connection that is gone already counts as shut down.
+    ///
+    /// # Errors
+    ///
+    /// Those of `shutdown`.
+    ///
+    /// # Cancel safety
+    ///
+    /// It completes the first time it is polled.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        self.shutdown_now(Shutdown::Write)
+    }
+
+    pub(super) fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
+        match self.io().shutdown(how) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Writes from `buf`, and `fds` with its first byte. How many bytes were written: at least one, and then all descriptors are on
+    /// the way. They are duplicates: the caller's stay open.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there are descriptors and no byte to go with them, or more than
+    /// [`MAX_FDS`](crate::unix::MAX_FDS) of them; otherwise those of `sendmsg`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing was sent.
+    pub async fn send_with_fds(&self, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if buf.is_empty() && !fds.is_empty() {
+            let alone = "descriptors travel with bytes: at least one byte must be sent with them";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, alone));
+        }
+        self.source.async_io(Interest::WRITABLE, |io| fds::send_with_fds(io, buf, fds)).await
+    }
+
+    /// Reads what is there: how many bytes, and how many descriptors came with them, which are in the first places of `fds`. They
+    /// are closed when a child process executes a program. A read ends behind the bytes with which descriptors came.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData) if more descriptors came than `fds` has places for or this process may open:
+    /// those that came are closed, and the bytes are in `buf`. Otherwise those of `recvmsg`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing was read.
+    ///
+    /// ```
+    /// use rt::net::UnixStream;
+    /// use std::os::fd::AsFd;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # rt::block_on(async {
+    /// // The end of a second connection travels through the first.
+    /// let (near, far) = UnixStream::pair()?;
+    /// let (gift, rest) = UnixStream::pair()?;
+    /// near.send_with_fds(b"!", &[gift.as_fd()]).await?;
+    ///
+    /// let (mut buf, mut fds) = ([0; 16], [const { None }; 1]);
+    /// assert_eq!(far.recv_with_fds(&mut buf, &mut fds).await?, (1, 1));
+    /// let gift = UnixStream::from_std(fds[0].take().unwrap().into())?;
+    /// rest.try_write(b"through")?;
+    /// gift.readable().await?;
+    /// assert_eq!(gift.try_read(&mut buf)?, 7);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub async fn recv_with_fds(&self, buf: &mut [u8], fds: &mut [Option<OwnedFd>]) -> io::Result<(usize, usize)> {
+        self.source.async_io(Interest::READABLE, |io| fds::recv_with_fds(io, buf, fds)).await
+    }
+
+    /// Waits until any of `interest` is the case, and tells what is.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; others that wait go on waiting.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        self.source.ready(interest).await
+    }
+
+    /// Waits until [`try_read`](UnixStream::try_read) is worth a try.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; others that wait go on waiting.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.source.readable().await
+    }
+
+    /// Waits until [`try_write`](UnixStream::try_write) is worth a try.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; others that wait go on waiting.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.source.writable().await
+    }
+
+    /// [`readable`](UnixStream::readable) for one caller at a time.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has shut down.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.source.poll_read_ready(cx)
+    }
+
+    /// [`writable`](UnixStream::writable) for one caller at a time.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has shut down.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.source.poll_write_ready(cx)
+    }
+
+    /// Reads what is there. `Ok(0)` is the end, unless `buf` is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is there; otherwise those of `recvmsg`.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_read_vectored(&mut [IoSliceMut::new(buf)])
+    }
+
+    /// Reads what is there into several buffers, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is there; otherwise those of `recvmsg`.
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.source.try_io(Interest::READABLE, |io| Ok(receive(io, bufs)?.bytes))
+    }
+
+    /// Writes what there is room for.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room; otherwise those of `send`.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.source.try_bytes(Interest::WRITABLE, buf.len(), |io| send(io, buf))
+    }
+
+    /// Writes what there is room for, from several buffers, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room; otherwise those of `writev`.
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.source.try_bytes(Interest::WRITABLE, offered(bufs), |mut io| io.write_vectored(bufs))
+    }
+
+    /// Calls `f`, which does one non-blocking operation of its own on this socket, unless it is known that it would block.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) without a call when the stream is known not to be ready; otherwise those of `f`.
+    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        self.source.try_io(interest, |_| f())
+    }
+
+    /// Calls `f`, which does one non-blocking operation of its own on this socket, when `interest` is satisfied, until it says
+    /// something else than `WouldBlock`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`; the runtime has shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has either not completed `f`, or has returned its result.
+    pub async fn async_io<R>(&self, interest: Interest, mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+        self.source.async_io(interest, |_| f()).await
+    }
+
+    /// Two halves that borrow the stream, for reading and writing at the same time in one task.
+    ///
+    /// Where futures' `AsyncReadExt` is in scope, `stream.split()` is that trait's method, whose halves own the stream behind a
+    /// lock: write `UnixStream::split(&mut stream)` for these.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::split(self)
+    }
+
+    /// Two halves that can go to different tasks. Dropping the writing half ends writing.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::into_split(self)
+    }
+
+    fn io(&self) -> &mio::net::UnixStream {
+        self.source.get_ref()
+    }
+
+    pub(super) fn poll_read_bytes(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_read_bytes_vectored(cx, &mut [IoSliceMut::new(buf)])
+    }
+
+    pub(super) fn poll_read_bytes_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let room = room(bufs);
+        let is_drained = Cell::new(false);
+        let operation = |io: &_| {
+            let received = receive(io, bufs)?;
+            is_drained.set(0 < received.bytes && received.bytes < room && received.is_all);
+            Ok(received.bytes)
+        };
+        self.source.poll_read_until_drained(cx, operation, |_| is_drained.get())
+    }
+
+    pub(super) fn poll_write_bytes(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.source.poll_write_bytes(cx, buf.len(), |io| send(io, buf))
+    }
+
+    pub(super) fn poll_write_bytes_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.source.poll_write_bytes(cx, offered(bufs), |mut io| io.write_vectored(bufs))
+    }
+}
+
+impl AsyncRead for UnixStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_read_bytes(cx, buf)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_read_bytes_vectored(cx, bufs)
+    }
+}
+
+impl AsyncWrite for UnixStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_bytes(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_bytes_vectored(cx, bufs)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shutdown_now(Shutdown::Write))
+    }
+}
+
+impl TryFrom<std::os::unix::net::UnixStream> for UnixStream {
+    type Error = io::Error;
+
+    /// [`from_std`](UnixStream::from_std).
+    fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::from_std(stream)
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+impl AsFd for UnixStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io().as_fd()
+    }
+}
+
+impl AsRawFd for UnixStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io().as_raw_fd()
+    }
+}
+
+/// What one read gave.
+struct Received {
+    bytes: usize,
+    /// A read that was not filled took all that was there. A read ends early, with more bytes behind it, where descriptors came with
+    /// the bytes, and where the system tells apart who wrote them.
+    is_all: bool,
+}
+
+/// `recvmsg` and not `recv`, for its flags: they say that something came with the bytes for which we have given no room.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn receive(io: &mio::net::UnixStream, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
+    use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recvmsg};
+    let message = recvmsg(io, bufs, &mut RecvAncillaryBuffer::default(), RecvFlags::CMSG_CLOEXEC)?;
+    Ok(Received { bytes: message.bytes, is_all: !message.flags.contains(ReturnFlags::CTRUNC) })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn receive(mut io: &mio::net::UnixStream, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
+    Ok(Received { bytes: io::Read::read_vectored(&mut io, bufs)?, is_all: false })
+}
