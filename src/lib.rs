@@ -54,6 +54,7 @@
 //! | `net::{TcpListener, TcpStream, TcpSocket, lookup_host}` | `rt::net`, the same names |
 //! | `tokio::io::{AsyncReadExt, AsyncWriteExt, copy, BufReader}` | `futures_util::io`, the same names |
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
+//! | `tokio::io::{stdout, stderr}` | `rt::io`, the same names; written at the end of `block_on` in any case |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
 //! | `tokio::signal` | `rt::signal`, the same names |
 //! | `tokio::{process, fs}` | `rt::process` (Unix), `rt::fs`, the same names |
@@ -107,15 +108,15 @@ pub mod task {
 }
 
 pub mod io {
-    //! Standard input, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
+    //! The standard streams, and the readiness of what the runtime does not know: descriptors and I/O objects of your own.
     //!
-    //! - [`stdin`] reads lines and bytes without holding up exit.
+    //! - [`stdin`] reads lines and bytes without holding up exit; [`stdout`] and [`stderr`] write without holding up a worker.
     //! - [`Source`] makes any `mio::event::Source` awaitable, `unix::AsyncFd` any descriptor that the system polls.
     //! - [`Interest`] is what one waits for, [`Ready`] what is the case.
     //!
     //! The traits for reading and writing are futures-io's: import `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
 
-    pub use rt_runtime::stdio::{Stdin, stdin};
+    pub use rt_runtime::stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
     pub use rt_runtime::{Interest, Ready, Source};
 
     /// Descriptors of any kind.
