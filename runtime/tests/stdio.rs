@@ -28,7 +28,7 @@ fn behave(what: &str) {
         "much, and something else meanwhile" => flavor::block_on(async {
             let mut writing = Box::pin(async { stdout().write_all(&payload()).await });
             // As far as it goes while nobody reads.
-            poll_fn(|cx| Poll::Ready(assert!(writing.as_mut().poll(cx).is_pending()))).await;
+            assert!(poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_pending())).await);
             let others = rt_runtime::spawn(async { stderr().write_all(b"others go on\n").await });
             others.await.unwrap().unwrap();
             writing.await.unwrap();
