@@ -55,6 +55,7 @@
 //! | a thread per lookup; addresses one after the other | `rt::net::DnsResolver`; `rt::net::TcpConnector` |
 //! | `tokio::io::{AsyncReadExt, AsyncWriteExt, copy, BufReader}` | `futures_util::io`, the same names |
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
+//! | `tokio::io::{stdout, stderr}` | `rt::io`, the same names; written at the end of `block_on` in any case |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
 //! | `tokio::signal` | `rt::signal`, the same names |
 //! | `tokio::{process, fs}` | `rt::process` (Unix), `rt::fs`, the same names |
@@ -109,12 +110,12 @@ pub mod task {
 }
 
 pub mod io {
-    //! Reading and writing; standard input; and the readiness of what the runtime does not know: descriptors and I/O objects of your
-    //! own.
+    //! Reading and writing; the standard streams; and the readiness of what the runtime does not know: descriptors and I/O objects of
+    //! your own.
     //!
     //! - `AsyncReadExt`, `AsyncWriteExt` and their kin read and write; `copy`, `copy_bidirectional` and `duplex` move bytes
     //!   (feature `net`).
-    //! - [`stdin`] reads lines and bytes without holding up exit.
+    //! - [`stdin`] reads lines and bytes without holding up exit; [`stdout`] and [`stderr`] write without holding up a worker.
     //! - [`Source`] makes any `mio::event::Source` awaitable, `unix::AsyncFd` any descriptor that the system polls.
     //! - [`Interest`] is what one waits for, [`Ready`] what is the case.
     //!
@@ -122,7 +123,7 @@ pub mod io {
 
     #[cfg(feature = "net")]
     pub use rt_net::io::*;
-    pub use rt_runtime::stdio::{Stdin, stdin};
+    pub use rt_runtime::stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
     pub use rt_runtime::{Interest, Ready, Source};
 
     /// Descriptors of any kind.

@@ -99,6 +99,12 @@ fn proxy_between_a_client_and_a_server() {
 }
 
 #[test]
+fn process() {
+    let lines = ["2 apple", "3 pear", "1 plum", "both ended well: true"];
+    assert_eq!(Example::start("process", NOTHING).end(), ended_well(lines));
+}
+
+#[test]
 fn threads() {
     let lines = [
         "part 1 of 3, at home: true",

@@ -282,7 +282,9 @@ impl Handle {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!context::is_driving(), "{}", context::NESTED);
         let _entered = self.enter();
-        park::block_on(future)
+        let output = park::block_on(future);
+        crate::stdio::finish();
+        output
     }
 
     /// Enters the runtime: until the guard is dropped, [`rt::spawn`](crate::spawn), sockets and timers on this thread belong to

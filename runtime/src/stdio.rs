@@ -1,6 +1,6 @@
-//! Standard input, awaited.
+//! The standard streams, awaited.
 //!
-//! # How it works, and what that means for a program
+//! # Standard input
 //!
 //! One thread of the process reads standard input, in the ordinary blocking way, into one small buffer that all
 //! [`Stdin`] handles share. It is started when somebody first asks for input, and it reads only when somebody asks for
@@ -18,15 +18,39 @@
 //! While the thread waits for input it holds the lock of `std::io::stdin`: code that uses that at the same time waits
 //! too.
 //!
-//! Counterpart: `tokio::io::Stdin`, which holds up the end of its runtime until a line is typed.
+//! # Standard output and standard error
+//!
+//! No write to [`Stdout`] or [`Stderr`] holds up a worker, whoever is at the other end:
+//!
+//! - **Sockets**, and on Linux since 6.5 **pipes**, are written to at once, by calls which say that they must not wait. If there is no
+//!   room, the task waits in its runtime's driver. The open file keeps its mode: nothing of this is seen by others who have it.
+//! - **Everything else**, such as terminals and files, which have no such calls, is written to by one thread, which takes what was
+//!   accepted: at most 64 KiB, then the next write waits. The thread is also what a full socket or pipe is left to outside of a
+//!   runtime.
+//!
+//! A flush waits until the system has all that was accepted. So does **the end of `block_on`**, of a runtime and of a handle, and with
+//! it that of `#[rt::main]`: nothing is lost at the normal end of a program, nor is it without an error: one that nobody was told is
+//! [reported](rt_deferred::unhandled). As with `println!`, this waits for a reader that is slow. `std::process::exit` and a panic do
+//! not wait: flush before them.
+//!
+//! `print!` holds back what has no newline yet: flush `std::io::stdout` before writing here, or the order is another one.
+//!
+//! Counterpart: `tokio::io::{stdin, stdout, stderr}`: there, stdin holds up the end of its runtime until a line is typed, and what was
+//! not flushed may be lost at the end.
 
 #[cfg(test)]
 mod checks;
 mod input;
 mod lines;
+mod direct;
+mod output;
+mod writers;
 
 #[cfg(all(test, unix, not(loom)))]
 mod tests;
+
+pub(crate) use writers::finish;
+pub use writers::{Stderr, Stdout, stderr, stdout};
 
 use std::fmt;
 use std::future::poll_fn;

@@ -137,7 +137,6 @@ impl File {
     ///
     /// The file, if something is: an operation, bytes that were read for a future that was dropped, or an error that nobody was told
     /// yet.
-    #[expect(clippy::result_large_err, reason = "the error is the file itself, as in the counterpart")]
     pub fn try_into_std(self) -> Result<std::fs::File, File> {
         let File { std, slot, max_buf_size } = self;
         if !slot.is_settled() {

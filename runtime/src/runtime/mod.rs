@@ -120,10 +120,12 @@ impl Runtime {
 
     fn drive<F: Future>(&self, future: F, called_at: &'static Location<'static>) -> F::Output {
         let future = Within(pin!(Some(future)));
-        match &self.flavor {
+        let output = match &self.flavor {
             Flavor::CurrentThread(one) => one.block_on(&self.handle, future, called_at),
             Flavor::MultiThread(many) => many.block_on(&self.handle, future, called_at),
-        }
+        };
+        crate::stdio::finish();
+        output
     }
 
     /// What `#[rt::test]` expands to: as [`block_on`](Self::block_on), then drops the runtime, and panics if a failure

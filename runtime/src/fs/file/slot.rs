@@ -12,8 +12,8 @@ use rt_deferred::unhandled::{self, Unhandled};
 
 use super::super::gone;
 use super::retry;
+use crate::handle::Handle;
 use crate::panics::quietly;
-use crate::runtime::Handle;
 
 /// Bytes of an empty buffer that are kept for the next operation.
 const KEPT: usize = 64 * 1024;
