@@ -80,12 +80,12 @@ fn poll_hello<S: AsyncRead + AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Accepted>> {
     while refusal.is_none() {
-        match acceptor.read_tls(&mut transport.reading(cx)) {
-            Ok(0) => return Poll::Ready(Err(error::ended_in_handshake(Peer::Client))),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            Err(error) => return Poll::Ready(Err(error)),
+        let mut records = ready!(transport.poll_records(cx))?;
+        let count = acceptor.read_tls(&mut records)?;
+        if count == 0 {
+            return Poll::Ready(Err(error::ended_in_handshake(Peer::Client)));
         }
+        transport.consume(count);
         match acceptor.accept() {
             Ok(None) => {}
             Ok(Some(accepted)) => return Poll::Ready(Ok(accepted)),

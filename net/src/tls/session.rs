@@ -18,6 +18,10 @@ pub(crate) struct Session<S> {
     pub(crate) accepts_truncated_close: bool,
     /// Whom a client connected to. On the server, rustls knows it.
     domain: Option<Box<str>>,
+    /// rustls has plaintext, or knows of the end.
+    is_readable: bool,
+    /// There was a close_notify, or the stream below has ended.
+    has_ended: bool,
     /// rustls gave the connection up; it tells why again whenever it is asked.
     has_failed: bool,
     is_closing: bool,
@@ -33,6 +37,8 @@ impl<S> Session<S> {
             connection: Box::new(connection),
             accepts_truncated_close: false,
             domain: None,
+            is_readable: false,
+            has_ended: false,
             has_failed: false,
             is_closing: false,
             writer: None,
@@ -72,11 +78,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Poll::Ready(Ok(0));
         }
         loop {
-            match self.connection.reader().read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(self.end(result)),
+            ready!(self.poll_readable(cx))?;
+            let result = self.connection.reader().read(buf);
+            match &result {
+                Ok(count) => self.is_readable = *count == buf.len() || self.has_ended,
+                // The last read was an exact fit.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    continue;
+                }
+                Err(_) => {}
             }
-            ready!(self.poll_receive(cx))?;
+            return Poll::Ready(self.end(result));
         }
     }
 
@@ -88,35 +101,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut bufs = bufs.iter_mut().skip_while(|buf| buf.is_empty());
         let Some(first) = bufs.next() else { return Poll::Ready(Ok(0)) };
         let mut count = ready!(self.poll_read(cx, first))?;
-        let mut is_full = count == first.len();
-        for buf in bufs.filter(|buf| !buf.is_empty()) {
-            if !is_full {
-                break;
-            }
+        for buf in bufs {
+            // What the first one has left over.
             let Ok(more) = self.connection.reader().read(buf) else { break };
             count += more;
-            is_full = more == buf.len();
         }
         Poll::Ready(Ok(count))
     }
 
     pub(crate) fn poll_fill_buf(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        loop {
-            match self.connection.reader().fill_buf().map(|_| 0) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => {
-                    self.end(result)?;
-                    break;
-                }
-            }
-            ready!(self.poll_receive(cx))?;
-        }
+        self.is_readable = self.has_ended || self.has_plaintext();
+        ready!(self.poll_readable(cx))?;
+        let chunk = self.connection.reader().fill_buf().map(<[u8]>::len);
+        self.end(chunk)?;
         // What was an end that is accepted is an error here again.
         Poll::Ready(Ok(self.connection.reader().into_first_chunk().unwrap_or_default()))
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
         self.connection.reader().consume(count);
+    }
+
+    /// Waits until rustls has plaintext, or knows of the end.
+    #[inline]
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.is_readable {
+            ready!(self.poll_receive(cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Judges an end without a close_notify.
@@ -141,16 +153,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.has_failed {
             return Poll::Ready(self.process().map(|()| 0));
         }
-        let count = match self.connection.read_tls(&mut self.transport.reading(cx)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            result => result?,
-        };
+        let mut records = ready!(self.transport.poll_records(cx))?;
+        let count = self.connection.read_tls(&mut records)?;
+        self.transport.consume(count);
+        self.has_ended |= count == 0;
         if let Err(error) = self.process() {
             self.has_failed = true;
             // The alert that says why. What came before the fault is handed out before the error.
             if !self.connection.is_handshaking() {
                 self.send_meanwhile(cx);
-                if self.has_plaintext() {
+                self.is_readable = self.has_plaintext();
+                if self.is_readable {
                     return Poll::Ready(Ok(count));
                 }
             }
@@ -159,12 +172,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Poll::Ready(Ok(count))
     }
 
+    /// Decrypts what is complete.
     fn process(&mut self) -> io::Result<()> {
-        let fault = match self.connection.process_new_packets() {
-            Ok(_) => return Ok(()),
-            Err(fault) => fault,
-        };
-        Err(error::broken(self.peer(), self.connection.is_handshaking(), fault))
+        match self.connection.process_new_packets() {
+            Ok(state) => {
+                self.has_ended |= state.peer_has_closed();
+                self.is_readable = self.has_ended || state.plaintext_bytes_to_read() > 0;
+                Ok(())
+            }
+            Err(fault) => Err(error::broken(self.peer(), self.connection.is_handshaking(), fault)),
+        }
     }
 
     fn has_plaintext(&mut self) -> bool {
