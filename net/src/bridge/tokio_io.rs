@@ -1,7 +1,7 @@
 //! tokio's `AsyncRead` and `AsyncWrite`, over those of futures that every stream has.
 
 use super::every_stream;
-use crate::scratch::read_through;
+use super::scratch::{read_through, write_gathered};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,7 +17,7 @@ macro_rules! implement {
             }
         }
     };
-    (write [$($bounds:tt)*] $stream:ty, $vectored:tt) => {
+    (write [$($bounds:tt)*] $stream:ty) => {
         impl<$($bounds)*> tokio::io::AsyncWrite for $stream {
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 AsyncWrite::poll_write(self, cx, buf)
@@ -36,23 +36,22 @@ macro_rules! implement {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                AsyncWrite::poll_write_vectored(self, cx, bufs)
+                write_gathered(self, bufs, |stream, bytes| AsyncWrite::poll_write(stream, cx, bytes))
+                    .unwrap_or_else(|stream| AsyncWrite::poll_write_vectored(stream, cx, bufs))
             }
 
             fn is_write_vectored(&self) -> bool {
-                implement!(@ $vectored)
+                true
             }
         }
     };
-    (@ vectored) => { true };
-    (@ plain) => { false };
 }
 
 every_stream!(implement);
 #[cfg(feature = "hyper")]
 implement!(read [T: hyper::rt::Read + Unpin] super::hyper::Io<T>);
 #[cfg(feature = "hyper")]
-implement!(write [T: hyper::rt::Write + Unpin] super::hyper::Io<T>, plain);
+implement!(write [T: hyper::rt::Write + Unpin] super::hyper::Io<T>);
 
 /// Memory that is initialized, as `AsyncReadExt::read` and `copy` have it, is read into at once.
 fn read_into(buf: &mut ReadBuf<'_>, read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {

@@ -59,3 +59,18 @@ impl Listener for TcpListener {
         TcpListener::local_addr(self)
     }
 }
+
+/// Connections whose handshake is over.
+#[cfg(feature = "tls")]
+impl Listener for crate::tls::TlsListener {
+    type Io = crate::tls::TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Io, SocketAddr)>> {
+        crate::tls::TlsListener::poll_accept(self, cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        crate::tls::TlsListener::local_addr(self)
+    }
+}

@@ -155,7 +155,7 @@ where
     L::Io: Send,
     S: Future<Output = ()>,
 {
-    async fn run(self) -> io::Result<Drained<L::Addr>> {
+    pub(crate) async fn run(self) -> io::Result<Drained<L::Addr>> {
         let Serve { listener, handler, shutdown, settings } = self;
         let Settings { connection_limit, drain_timeout, notices } = settings;
         let server = Arc::new(Server { handler, notices });

@@ -1,11 +1,13 @@
 //! HTTP on one connection.
 
+use super::activity::{Activity, Watch};
 use super::answer::Tower;
-use super::drain::Member;
-use super::listener::{Accepted, Listener};
+use super::ending::Ending;
+use super::listener::Accepted;
 use super::make::{IncomingStream, MakeService};
 use super::settings::Settings;
 use super::sniff::Sniffed;
+use crate::{Connection, Listener};
 use futures_util::future::{Either, select};
 use hyper::Version;
 use rt_runtime::time::timeout;
@@ -13,37 +15,44 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Serves one connection to its end.
 pub(super) async fn converse<L, M, Kind>(
     io: L::Io,
-    remote_addr: L::Addr,
+    connection: Connection<L::Addr>,
     mut make_service: M,
     settings: Arc<Settings>,
-    mut member: Member,
 ) where
-    L: Listener,
+    L: Listener<Io: Accepted>,
     M: MakeService<L, Kind>,
 {
-    let opening = pin!(within(settings.header_read_timeout, open(io)));
-    let ending = poll_fn(|cx| member.poll_begun(cx));
+    let remote_addr = connection.peer_addr().clone();
+    let mut ending = Ending::new(connection);
+    let limit = settings.header_read_timeout;
+    let opening = pin!(within(limit, open(io)));
     // A client that has not said anything yet has nothing to lose when the server ends.
-    let Either::Left((Ok((stream, version)), _)) = select(opening, ending).await else { return };
+    let Either::Left((Ok((mut stream, version)), _)) = select(opening, poll_fn(|cx| ending.poll(cx))).await else {
+        return;
+    };
     make_service.ready().await;
     let service = make_service.make(IncomingStream { io: stream.get_ref(), remote_addr }).await;
     drop(make_service);
-    let service = Tower(service);
     // What goes wrong is the client's: it has gone, or has not spoken HTTP and was told so.
     let _ = if version == Version::HTTP_2 {
+        let service = Tower { service, activity: None };
         let connection = settings.http2.serve_connection(stream, service);
         drop(settings);
-        until_the_end(connection, member, |connection| connection.graceful_shutdown()).await
+        until_the_end(connection, ending, None, |connection| connection.graceful_shutdown()).await
     } else {
+        let activity = limit.map(|_| Arc::<Activity>::default());
+        stream.note_writes(activity.clone());
+        let watch = limit.zip(activity.clone()).map(|(limit, activity)| Watch::new(activity, limit));
+        let service = Tower { service, activity };
         let connection = settings.http1.serve_connection(stream, service).with_upgrades();
         drop(settings);
-        until_the_end(connection, member, |connection| connection.graceful_shutdown()).await
+        until_the_end(connection, ending, watch, |connection| connection.graceful_shutdown()).await
     };
 }
 
@@ -65,15 +74,26 @@ async fn within<T>(limit: Option<Duration>, future: impl Future<Output = io::Res
     }
 }
 
-/// Polls the connection until it is over, and tells it once when the server ends.
-async fn until_the_end<C: Future>(connection: C, mut member: Member, end: impl FnOnce(Pin<&mut C>)) -> C::Output {
+/// Polls the connection until it is over or has been quiet for too long, and tells it once when the server ends.
+async fn until_the_end<C, A, T, E>(
+    connection: C,
+    mut ending: Ending<A>,
+    mut watch: Option<Watch>,
+    end: impl FnOnce(Pin<&mut C>),
+) -> Option<C::Output>
+where
+    C: Future<Output = Result<T, E>>,
+{
     let mut connection = pin!(connection);
     let mut end = Some(end);
     let turn = |cx: &mut Context<'_>| {
-        if end.is_some() && member.poll_begun(cx).is_ready() {
+        if end.is_some() && ending.poll(cx).is_ready() {
             end.take().expect("it is there")(connection.as_mut());
         }
-        connection.as_mut().poll(cx)
+        if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(outcome));
+        }
+        watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_quiet(cx).map(|()| None))
     };
     poll_fn(turn).await
 }

@@ -1,92 +1,44 @@
-//! Where connections come from, and what has to happen before HTTP is spoken on one.
+//! What has to happen on a connection before HTTP is spoken there, and additions to listeners.
 
-use crate::TcpListener;
+use crate::Listener;
+#[cfg(feature = "tls")]
+use crate::tls::{TlsAcceptor, TlsStream};
+#[cfg(feature = "tls")]
+use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::Version;
 use std::fmt;
 use std::future::{Future, ready};
 use std::io;
-use std::net::SocketAddr;
-
-/// Where [`serve`](super::serve()) takes its connections from.
-///
-/// Counterpart: `axum::serve::Listener`; this one may fail, which ends the server.
-///
-/// Connections that are made within the program, for a test:
-///
-/// ```
-/// # #[cfg(feature = "axum")]
-/// # mod example {
-/// use rt::axum::Listener;
-/// use rt::net::{TcpListener, TcpStream};
-/// use std::{future::pending, io};
-///
-/// /// One connection, and no other.
-/// struct Once(Option<TcpStream>);
-///
-/// impl Listener for Once {
-///     type Io = TcpStream;
-///     type Addr = ();
-///
-///     async fn accept(&mut self) -> io::Result<(TcpStream, ())> {
-///         match self.0.take() {
-///             Some(stream) => Ok((stream, ())),
-///             None => pending().await,
-///         }
-///     }
-///
-///     fn local_addr(&self) -> io::Result<()> {
-///         Ok(())
-///     }
-/// }
-/// # }
-/// ```
-pub trait Listener: Send + 'static {
-    /// What a connection is when it is accepted.
-    type Io: Accepted;
-    /// Who is at the other end.
-    type Addr: Send + 'static;
-
-    /// Waits for the next connection.
-    ///
-    /// # Errors
-    ///
-    /// No further connection will come.
-    ///
-    /// # Cancel safety
-    ///
-    /// No connection is lost when the future is dropped.
-    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>> + Send;
-
-    /// Where it listens.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be told.
-    fn local_addr(&self) -> io::Result<Self::Addr>;
-}
-
-/// Each connection with `TCP_NODELAY`: HTTP writes whole messages, which the system need not collect.
-/// [`tap_io`](ListenerExt::tap_io) can take that back.
-impl Listener for TcpListener {
-    type Io = crate::TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> io::Result<(crate::TcpStream, SocketAddr)> {
-        let (stream, peer) = TcpListener::accept(self).await?;
-        // It fails only on a connection that is gone already, which the first read will tell.
-        let _ = stream.set_nodelay(true);
-        Ok((stream, peer))
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        TcpListener::local_addr(self)
-    }
-}
+use std::task::{Context, Poll, ready};
 
 /// A connection before HTTP.
 ///
 /// For a plain stream there is nothing to do. A TLS connection has its handshake here, within the task of the connection and within
 /// the time that [`Settings::header_read_timeout`](super::Settings::header_read_timeout) allows.
+///
+/// Connections that begin with the client's true address, as a proxy in front of the server sends it:
+///
+/// ```
+/// # #[cfg(feature = "axum")]
+/// # mod example {
+/// use futures_util::io::AsyncReadExt;
+/// use rt::axum::Accepted;
+/// use rt::net::TcpStream;
+/// use std::io;
+///
+/// struct BehindProxy(TcpStream);
+///
+/// impl Accepted for BehindProxy {
+///     type Stream = TcpStream;
+///
+///     async fn establish(mut self) -> io::Result<(TcpStream, Option<http::Version>)> {
+///         let mut address = [0; 16];
+///         self.0.read_exact(&mut address).await?;
+///         Ok((self.0, None))
+///     }
+/// }
+/// # }
+/// ```
 pub trait Accepted: Send + 'static {
     /// What HTTP is spoken on.
     type Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static;
@@ -104,11 +56,73 @@ pub trait Accepted: Send + 'static {
     fn establish(self) -> impl Future<Output = io::Result<(Self::Stream, Option<Version>)>> + Send;
 }
 
+/// With `TCP_NODELAY`: HTTP writes whole messages, which the system need not collect.
 impl Accepted for crate::TcpStream {
     type Stream = Self;
 
     fn establish(self) -> impl Future<Output = io::Result<(Self, Option<Version>)>> + Send {
+        // It fails only on a connection that is gone already, which the first read will tell.
+        let _ = self.set_nodelay(true);
         ready(Ok((self, None)))
+    }
+}
+
+#[cfg(unix)]
+impl Accepted for crate::UnixStream {
+    type Stream = Self;
+
+    fn establish(self) -> impl Future<Output = io::Result<(Self, Option<Version>)>> + Send {
+        ready(Ok((self, None)))
+    }
+}
+
+impl Accepted for crate::io::DuplexStream {
+    type Stream = Self;
+
+    fn establish(self) -> impl Future<Output = io::Result<(Self, Option<Version>)>> + Send {
+        ready(Ok((self, None)))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Accepted for TlsStream<S> {
+    type Stream = Self;
+
+    fn establish(self) -> impl Future<Output = io::Result<(Self, Option<Version>)>> + Send {
+        let version = agreed_version(&self);
+        ready(Ok((self, version)))
+    }
+}
+
+/// A connection of [`ListenerExt::tls`], before its handshake.
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+pub struct BeforeTls<S> {
+    stream: S,
+    acceptor: TlsAcceptor,
+}
+
+#[cfg(feature = "tls")]
+impl<S> Accepted for BeforeTls<S>
+where
+    S: Accepted<Stream: AsyncRead + AsyncWrite>,
+{
+    type Stream = TlsStream<S::Stream>;
+
+    async fn establish(self) -> io::Result<(Self::Stream, Option<Version>)> {
+        let (stream, _) = self.stream.establish().await?;
+        let stream = self.acceptor.accept(stream).await?;
+        let version = agreed_version(&stream);
+        Ok((stream, version))
+    }
+}
+
+#[cfg(feature = "tls")]
+fn agreed_version<S>(stream: &TlsStream<S>) -> Option<Version> {
+    match stream.alpn_protocol() {
+        Some(b"h2") => Some(Version::HTTP_2),
+        Some(_) => Some(Version::HTTP_11),
+        None => None,
     }
 }
 
@@ -136,6 +150,28 @@ pub trait ListenerExt: Listener + Sized {
     {
         TapIo { listener: self, tap }
     }
+
+    /// Puts each connection under TLS, in the connection's own task. Clients may choose HTTP/2 if the acceptor offers it: with
+    /// `alpn(["h2", "http/1.1"])`.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "axum", feature = "tls"))]
+    /// # async fn example() -> std::io::Result<()> {
+    /// use rt::axum::ListenerExt;
+    /// use rt::net::{TcpListener, tls::TlsAcceptor};
+    ///
+    /// let acceptor = TlsAcceptor::builder()
+    ///     .certificate_pem_files("cert.pem", "key.pem")
+    ///     .alpn(["h2", "http/1.1"])
+    ///     .build()?;
+    /// let listener = TcpListener::bind("0.0.0.0:443").await?.tls(acceptor);
+    /// rt::axum::serve(listener, axum::Router::new()).await
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    fn tls(self, acceptor: TlsAcceptor) -> Tls<Self> {
+        Tls { listener: self, acceptor }
+    }
 }
 
 impl<L: Listener> ListenerExt for L {}
@@ -156,10 +192,10 @@ where
     type Io = L::Io;
     type Addr = L::Addr;
 
-    async fn accept(&mut self) -> io::Result<(L::Io, L::Addr)> {
-        let (mut io, addr) = self.listener.accept().await?;
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(L::Io, L::Addr)>> {
+        let (mut io, addr) = ready!(self.listener.poll_accept(cx))?;
         (self.tap)(&mut io);
-        Ok((io, addr))
+        Poll::Ready(Ok((io, addr)))
     }
 
     fn local_addr(&self) -> io::Result<L::Addr> {
@@ -170,5 +206,28 @@ where
 impl<L: fmt::Debug, F> fmt::Debug for TapIo<L, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TapIo").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// The listener of [`ListenerExt::tls`].
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+pub struct Tls<L> {
+    listener: L,
+    acceptor: TlsAcceptor,
+}
+
+#[cfg(feature = "tls")]
+impl<L: Listener> Listener for Tls<L> {
+    type Io = BeforeTls<L::Io>;
+    type Addr = L::Addr;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BeforeTls<L::Io>, L::Addr)>> {
+        let (stream, addr) = ready!(self.listener.poll_accept(cx))?;
+        Poll::Ready(Ok((BeforeTls { stream, acceptor: self.acceptor.clone() }, addr)))
+    }
+
+    fn local_addr(&self) -> io::Result<L::Addr> {
+        self.listener.local_addr()
     }
 }

@@ -1,6 +1,7 @@
 //! From a router, a handler or a tower service to the service of one connection.
 
-use super::listener::{Accepted, Listener};
+use super::listener::Accepted;
+use crate::Listener;
 use axum::Router;
 use axum::extract::Request;
 use axum::extract::connect_info::Connected;
@@ -18,7 +19,7 @@ use tower_service::Service;
 /// is called with an [`IncomingStream`], such as `Router::into_make_service` gives.
 ///
 /// `Kind` tells these apart; it is always inferred. The trait is not meant to be implemented elsewhere.
-pub trait MakeService<L: Listener, Kind>: Clone + Send + 'static {
+pub trait MakeService<L: Listener<Io: Accepted>, Kind>: Clone + Send + Sync + 'static {
     /// What answers the requests of one connection.
     type Service: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static;
 
@@ -43,7 +44,7 @@ pub struct Answers(());
 /// The kind of what is called with each connection and gives an `S`.
 pub struct Makes<S>(S);
 
-impl<L: Listener> MakeService<L, Answers> for Router {
+impl<L: Listener<Io: Accepted>> MakeService<L, Answers> for Router {
     type Service = Router;
 
     /// Turns its handlers into routes here instead of on every request.
@@ -56,7 +57,7 @@ impl<L: Listener> MakeService<L, Answers> for Router {
     }
 }
 
-impl<L: Listener> MakeService<L, Answers> for MethodRouter {
+impl<L: Listener<Io: Accepted>> MakeService<L, Answers> for MethodRouter {
     type Service = MethodRouter;
 
     fn prepare(self) -> Self {
@@ -70,11 +71,8 @@ impl<L: Listener> MakeService<L, Answers> for MethodRouter {
 
 impl<L, H, T, S> MakeService<L, Answers> for HandlerService<H, T, S>
 where
-    L: Listener,
-    H: Clone + Send + 'static,
-    T: 'static,
-    S: Clone + Send + 'static,
-    Self: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    L: Listener<Io: Accepted>,
+    Self: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static,
 {
     type Service = Self;
 
@@ -85,9 +83,9 @@ where
 
 impl<L, M, S> MakeService<L, Makes<S>> for M
 where
-    L: Listener,
+    L: Listener<Io: Accepted>,
     M: for<'a> Service<IncomingStream<'a, L>, Error = Infallible, Response = S, Future: Send>,
-    M: Clone + Send + 'static,
+    M: Clone + Send + Sync + 'static,
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     type Service = S;
@@ -142,12 +140,12 @@ where
 /// }
 /// # }
 /// ```
-pub struct IncomingStream<'a, L: Listener> {
+pub struct IncomingStream<'a, L: Listener<Io: Accepted>> {
     pub(super) io: &'a <L::Io as Accepted>::Stream,
     pub(super) remote_addr: L::Addr,
 }
 
-impl<L: Listener> IncomingStream<'_, L> {
+impl<L: Listener<Io: Accepted>> IncomingStream<'_, L> {
     /// The stream that HTTP will be spoken on.
     pub fn io(&self) -> &<L::Io as Accepted>::Stream {
         self.io
@@ -159,16 +157,13 @@ impl<L: Listener> IncomingStream<'_, L> {
     }
 }
 
-impl<L: Listener> fmt::Debug for IncomingStream<'_, L>
-where
-    L::Addr: fmt::Debug,
-{
+impl<L: Listener<Io: Accepted>> fmt::Debug for IncomingStream<'_, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IncomingStream").field("remote_addr", &self.remote_addr).finish_non_exhaustive()
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, L>> for SocketAddr {
+impl<L: Listener<Addr = SocketAddr, Io: Accepted>> Connected<IncomingStream<'_, L>> for SocketAddr {
     fn connect_info(stream: IncomingStream<'_, L>) -> SocketAddr {
         stream.remote_addr
     }

@@ -36,20 +36,23 @@ impl Settings {
     /// The defaults.
     pub fn new() -> Settings {
         let mut http1 = http1::Builder::new();
-        http1.timer(Timer).header_read_timeout(HEADER_READ_TIMEOUT);
+        // See `activity` for who does it instead.
+        http1.header_read_timeout(None);
         let mut http2 = http2::Builder::new(Executor);
         // WebSockets over HTTP/2.
         http2.timer(Timer).enable_connect_protocol();
         Settings { header_read_timeout: Some(HEADER_READ_TIMEOUT), http1, http2 }
     }
 
-    /// How long a client may take for the head of a request, from the connection or the end of the request before it; and before
-    /// the first one for the TLS handshake. The connection is closed then. `None` is for ever; 30 seconds unless set.
+    /// How long a client may take for the head of a request, from the connection or the end of the answer before it; and before
+    /// the first one for the TLS handshake. The connection is closed then, or up to a quarter of this time later. `None` is for ever;
+    /// 30 seconds unless set.
+    ///
+    /// A client that does not read its answer has all the time of the world.
     ///
     /// HTTP/2 has it for the opening of the connection only: see [`keep_alive_interval`](Settings::keep_alive_interval).
     pub fn header_read_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Settings {
         self.header_read_timeout = timeout.into();
-        self.http1.header_read_timeout(self.header_read_timeout);
         self
     }
 

@@ -1,11 +1,13 @@
 //! Which version of HTTP a client speaks, by its first bytes.
 
+use super::activity::Activity;
 use hyper::Version;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// What every HTTP/2 client sends first, and no other.
@@ -20,16 +22,22 @@ pub(super) struct Sniffed<I> {
     /// What was read, and how much of it has been read again.
     first: Vec<u8>,
     again: usize,
+    /// Where it is noted whether writes have to wait.
+    activity: Option<Arc<Activity>>,
 }
 
 impl<I: Read + Unpin> Sniffed<I> {
     /// For a stream of which the version is known.
     pub(super) fn nothing(io: I) -> Self {
-        Sniffed { io, first: Vec::new(), again: 0 }
+        Sniffed { io, first: Vec::new(), again: 0, activity: None }
     }
 
     pub(super) fn get_ref(&self) -> &I {
         &self.io
+    }
+
+    pub(super) fn note_writes(&mut self, activity: Option<Arc<Activity>>) {
+        self.activity = activity;
     }
 
     /// Reads until the version is clear. Who says nothing and goes speaks HTTP/1.
@@ -57,6 +65,15 @@ impl<I: Read + Unpin> Sniffed<I> {
     }
 }
 
+impl<I> Sniffed<I> {
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Some(activity) = &self.activity {
+            activity.set_blocked(written.is_pending());
+        }
+        written
+    }
+}
+
 impl<I: Read + Unpin> Read for Sniffed<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
@@ -76,7 +93,8 @@ impl<I: Read + Unpin> Read for Sniffed<I> {
 
 impl<I: Write + Unpin> Write for Sniffed<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.noted(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -92,7 +110,8 @@ impl<I: Write + Unpin> Write for Sniffed<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.noted(written)
     }
 
     fn is_write_vectored(&self) -> bool {

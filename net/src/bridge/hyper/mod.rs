@@ -44,7 +44,7 @@ mod io;
 pub use io::Io;
 
 use super::every_stream;
-use crate::scratch::read_through;
+use super::scratch::{read_through, write_gathered};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::rt::ReadBufCursor;
 use rt_runtime::time;
@@ -209,7 +209,7 @@ macro_rules! implement {
             }
         }
     };
-    (write [$($bounds:tt)*] $stream:ty, $vectored:tt) => {
+    (write [$($bounds:tt)*] $stream:ty) => {
         impl<$($bounds)*> hyper::rt::Write for $stream {
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
                 AsyncWrite::poll_write(self, cx, buf)
@@ -228,16 +228,15 @@ macro_rules! implement {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<Result<usize>> {
-                AsyncWrite::poll_write_vectored(self, cx, bufs)
+                write_gathered(self, bufs, |stream, bytes| AsyncWrite::poll_write(stream, cx, bytes))
+                    .unwrap_or_else(|stream| AsyncWrite::poll_write_vectored(stream, cx, bufs))
             }
 
             fn is_write_vectored(&self) -> bool {
-                implement!(@ $vectored)
+                true
             }
         }
     };
-    (@ vectored) => { true };
-    (@ plain) => { false };
 }
 
 every_stream!(implement);
