@@ -9,7 +9,7 @@ mod runtime;
 
 pub use runtime::{RtHandle, RtRuntimeProvider, RtTime};
 
-use crate::resolve::{Resolve, Resolving};
+use crate::resolve::{Resolve, Resolving, in_system_order};
 use hickory_net::{DnsError, NetError};
 use hickory_proto::op::ResponseCode;
 use hickory_resolver::Resolver;
@@ -21,8 +21,8 @@ use std::net::SocketAddr;
 /// A resolver over DNS, in the place of the system's.
 ///
 /// Its sockets and timers are those of the runtime of whichever task drives a lookup, and TCP connections to name servers stay with
-/// the runtime in which they were made. Answers are cached as long as their records allow, at most 1,024 of them
-/// unless the options say otherwise.
+/// the runtime in which they were made. Answers are cached as long as their records allow, at most 8,192 of them unless the options
+/// say otherwise. Addresses of a family that this host can reach come first, IPv6 before IPv4.
 ///
 /// Counterpart: `hickory_resolver::TokioResolver`; Twisted's `twisted.names.client.Resolver`.
 ///
@@ -98,7 +98,7 @@ impl Resolve for HickoryResolver {
         let (resolver, host) = (self.resolver.clone(), host.to_owned());
         Box::pin(async move {
             let found = resolver.lookup_ip(host).await.map_err(failure)?;
-            Ok(found.iter().collect())
+            Ok(in_system_order(found.iter().collect()))
         })
     }
 }

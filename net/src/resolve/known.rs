@@ -23,7 +23,7 @@ pub(super) fn loopback() -> Vec<IpAddr> {
 
 /// The addresses in the order in which `getaddrinfo` would give them, as far as families go: those that this host has a route
 /// for first, and of these IPv6 first (RFC 6724, rules 1 and 6). Order within a family is kept.
-pub(super) fn in_system_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+pub(crate) fn in_system_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let first_of = |is_v6: bool| addresses.iter().find(|address| address.is_ipv6() == is_v6).copied();
     if let (Some(v6), Some(v4)) = (first_of(true), first_of(false)) {
         let (v6_reachable, v4_reachable) = (has_route(v6), has_route(v4));

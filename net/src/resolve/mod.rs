@@ -8,6 +8,8 @@ mod known;
 mod threads;
 
 pub use builder::DnsResolverBuilder;
+#[cfg(feature = "hickory")]
+pub(crate) use known::in_system_order;
 
 use crate::addr::ToSocketAddrs;
 use error::LookupError;
@@ -91,7 +93,7 @@ impl DnsResolver {
     /// ```
     /// use rt::net::DnsResolver;
     ///
-    /// // A process that trusts nothing but its own list of hosts.
+    /// // A process that looks into a list of its own before it asks the system.
     /// DnsResolver::set_default(DnsResolver::builder().hosts_file("/srv/hosts").build());
     /// ```
     pub fn set_default(resolver: DnsResolver) -> DnsResolver {
@@ -101,8 +103,8 @@ impl DnsResolver {
 
     /// The addresses of `host`, in the order in which they should be tried.
     ///
-    /// Upper and lower case are the same. The order is that of the system's resolver; names answered on the spot have the
-    /// addresses first whose family this host can reach, IPv6 before IPv4.
+    /// Upper and lower case are the same. The order is that of the system's resolver, or of what is in its place; names answered on
+    /// the spot have the addresses first whose family this host can reach, IPv6 before IPv4.
     ///
     /// # Errors
     ///

@@ -60,7 +60,7 @@ impl TcpConnector {
     }
 
     /// How long an attempt has to itself before the next address is tried beside it; 250 ms if not set. RFC 8305 asks for 100 ms to
-    /// 2 s; zero tries all at once.
+    /// 2 s; zero tries all at once. At most 16 attempts run at one time; then the next waits until one has failed.
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
         self.settings.attempt_delay = delay;
         self

@@ -13,8 +13,11 @@ use std::vec;
 /// How long an attempt has the field to itself, as the RFC recommends.
 pub(super) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
+/// Attempts that run at one time: a name may stand for thousands of addresses.
+pub(super) const MOST_AT_ONCE: usize = 16;
+
 /// Calls `attempt` with the addresses, families taking turns, and gives out what the first success is. The next begins when one has
-/// failed, or `delay` after the last has begun. Dropped, and when one has succeeded, it drops all attempts.
+/// failed, or `delay` after the last has begun if not too many are running. Dropped, and when one has succeeded, it drops all attempts.
 pub(super) fn race<A, F, T>(addresses: Vec<SocketAddr>, delay: Duration, attempt: A) -> Race<A, F>
 where
     A: FnMut(SocketAddr) -> F,
@@ -113,6 +116,9 @@ where
     }
 
     fn is_time_for_next(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.running.len() >= MOST_AT_ONCE {
+            return false;
+        }
         self.next.as_mut().is_some_and(|next| Pin::new(next).poll(cx).is_ready())
     }
 }

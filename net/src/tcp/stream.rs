@@ -56,7 +56,7 @@ impl TcpStream {
     ///
     /// A name is looked up by the process's [`DnsResolver`](crate::DnsResolver). Several addresses race, as in RFC 8305: families take
     /// turns, that of the first address first; the next address is tried as soon as one has failed, and 250 ms after the last
-    /// attempt began; when one is connected, the other attempts are given up. [`TcpConnector`](crate::TcpConnector) has settings for
+    /// attempt began, with at most 16 under way; when one is connected, the other attempts are given up. [`TcpConnector`](crate::TcpConnector) has settings for
     /// that.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use std::rc::Rc;
 const V4: [&str; 3] = ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"];
 const V6: [&str; 3] = ["[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::3]:1"];
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// What becomes of an attempt: never anything, or after so many milliseconds a connection or a failure.
 #[derive(Clone, Copy)]
 enum Fate {
@@ -211,6 +213,29 @@ fn no_delay_tries_all_at_once() {
         assert!((&mut all).now_or_never().is_none());
         drop(all);
         assert_eq!(begun, 3);
+    });
+}
+
+#[test]
+fn thousands_of_addresses() {
+    in_virtual_time(async {
+        let start = Instant::now();
+        let addresses: Vec<SocketAddr> = (1..=2_000).map(|port| SocketAddr::from(([192, 0, 2, 1], port))).collect();
+        let (alive, peak) = (Rc::new(Cell::new(0)), Cell::new(0));
+        let last = race(addresses, Duration::from_millis(1), |address| {
+            alive.set(alive.get() + 1);
+            peak.set(peak.get().max(alive.get()));
+            let alive = Alive(alive.clone());
+            async move {
+                let _alive = alive;
+                sleep(SECOND).await;
+                if address.port() == 2_000 { Ok(address) } else { Err(io::ErrorKind::TimedOut.into()) }
+            }
+        });
+        assert_eq!(last.await.unwrap().port(), 2_000);
+        assert_eq!((peak.get(), alive.get()), (MOST_AT_ONCE, 0));
+        // The sixteen take turns, so to say.
+        assert_eq!(start.elapsed().as_secs(), 2_000 / MOST_AT_ONCE as u64);
     });
 }
 
