@@ -16,6 +16,7 @@
 //! Counterpart: `tokio::net`.
 
 pub mod io;
+mod scratch;
 mod bytes;
 mod split;
 mod resolve;
@@ -42,6 +43,6 @@ pub use tcp::{
     Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpConnector, TcpListener, TcpSocket, TcpStream,
     WriteHalf,
 };
-pub use udp::UdpSocket;
+pub use udp::{Datagram, Datagrams, RecvBatch, SendBatch, UdpSocket};
 #[cfg(unix)]
 pub use unix::{UnixDatagram, UnixListener, UnixStream};

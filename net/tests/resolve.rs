@@ -184,6 +184,62 @@ fn lookup_that_was_given_up_while_it_ran_is_joined() {
     });
 }
 
+/// Tasks on several workers ask for few names and let go after some polls, each after a different number. Nobody is forgotten: not
+/// by threads, and not by futures that are woken on other threads.
+#[test]
+fn many_come_and_go() {
+    struct OnPool;
+    impl Resolve for OnPool {
+        fn resolve(&self, host: &str) -> Resolving {
+            let host = host.to_owned();
+            Box::pin(async move {
+                for _ in 0..3 {
+                    rt_runtime::spawn_blocking(|| ()).await.unwrap();
+                }
+                assert!(!host.is_empty());
+                Ok(vec![ANSWER])
+            })
+        }
+    }
+    let on_threads = DnsResolver::builder().no_hosts_file().max_threads(2).lookup_with(|_| Ok(vec![ANSWER])).build();
+    let on_futures = DnsResolver::builder().no_hosts_file().resolve(OnPool).build();
+    let runtime = rt_runtime::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    runtime.block_on(async {
+        for resolver in [on_threads, on_futures] {
+            let tasks: Vec<_> = (0..2_000_u32)
+                .map(|n| {
+                    let resolver = resolver.clone();
+                    rt_runtime::spawn(async move {
+                        let name = format!("name-{}.example", n % 5);
+                        let mut lookup = pin!(resolver.lookup(&name));
+                        let mut patience = n.wrapping_mul(2_654_435_761) >> 29;
+                        // Those with most patience wait to the end.
+                        poll_fn(|cx| match lookup.as_mut().poll(cx) {
+                            Poll::Pending if patience == 0 => Poll::Ready(None),
+                            Poll::Pending => {
+                                if patience < 6 {
+                                    patience -= 1;
+                                    cx.waker().wake_by_ref();
+                                }
+                                Poll::Pending
+                            }
+                            Poll::Ready(addresses) => Poll::Ready(Some(addresses.unwrap())),
+                        })
+                        .await
+                    })
+                })
+                .collect();
+            for task in tasks {
+                assert!(task.await.unwrap().is_none_or(|addresses| addresses == [ANSWER]));
+            }
+            while resolver.metrics().under_way > 0 {
+                rt_runtime::yield_now().await;
+            }
+            assert_eq!(resolver.metrics().begun + resolver.metrics().joined, 2_000);
+        }
+    });
+}
+
 #[test]
 fn case_makes_no_difference() {
     flavor::block_on(async {
@@ -284,6 +340,26 @@ fn runtime_ends_while_lookups_hang() {
         assert!(poll_immediate(lookup.as_mut()).await.is_none());
         system.wait_for(1);
     });
+}
+
+#[test]
+fn waiters_in_several_runtimes() {
+    let system = System::default();
+    let resolver = system.builder().build();
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let resolver = resolver.clone();
+            thread::spawn(move || flavor::block_on(async move { resolver.lookup("some.example").await.unwrap() }))
+        })
+        .collect();
+    while resolver.metrics().joined < 2 {
+        thread::yield_now();
+    }
+    system.open();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), [ANSWER]);
+    }
+    assert_eq!(system.asked(), ["some.example"]);
 }
 
 #[test]

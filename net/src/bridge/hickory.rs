@@ -7,7 +7,7 @@
 
 mod runtime;
 
-pub use runtime::{RtHandle, RtRuntimeProvider, RtTime, RtUdpSocket};
+pub use runtime::{RtHandle, RtRuntimeProvider, RtTime};
 
 use crate::resolve::{Resolve, Resolving};
 use hickory_net::{DnsError, NetError};

@@ -1,19 +1,11 @@
-//! One buffer per thread, through which bytes come into memory that nobody has initialized, and small ones go out together.
+//! What goes through the thread's buffer: bytes on their way into memory that nobody has initialized, and small ones that go out together.
 //!
 //! hyper and tokio hand out such memory, which safe code cannot read into. To zero all of it first costs for the room there is
 //! (8 KiB and more a request); to copy costs for the bytes that came, some hundred.
 
-use std::cell::Cell;
+use crate::scratch::{LENGTH, Scratch};
 use std::io::{self, IoSlice};
 use std::task::Poll;
-
-/// As much as one read takes at most. What a socket holds beyond it, the next read takes.
-const LENGTH: usize = 64 * 1024;
-
-thread_local! {
-    /// `None` before the first use, and while it is in use.
-    static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
-}
 
 /// Up to as much, to copy bytes together and send them costs less than to have the system collect them: on Linux a call of `writev`
 /// with two buffers costs 0.09 µs more than one of `send`.
@@ -25,7 +17,9 @@ pub(super) fn read_through(
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     take: impl FnOnce(&[u8]),
 ) -> Poll<io::Result<()>> {
-    with_scratch(|scratch| read(&mut scratch[..room.min(LENGTH)]).map_ok(|count| take(&scratch[..count])))
+    let mut scratch = Scratch::take();
+    let room = &mut scratch.buffer()[..room.min(LENGTH)];
+    read(room).map_ok(|count| take(&room[..count]))
 }
 
 /// Lets `write` write what is in `bufs`, copied together; or gives `stream` back, if that is too much or in one piece anyway.
@@ -41,22 +35,14 @@ pub(super) fn write_gathered<S>(
     if length > GATHERED {
         return Err(stream);
     }
-    Ok(with_scratch(|scratch| {
-        let mut end = 0;
-        for buf in bufs {
-            scratch[end..end + buf.len()].copy_from_slice(buf);
-            end += buf.len();
-        }
-        write(stream, &scratch[..end])
-    }))
-}
-
-fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
-    // Another stream that is used within `f`, or while the thread ends, has a buffer of its own.
-    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_else(|| vec![0; LENGTH].into());
-    let outcome = f(&mut scratch);
-    let _ = SCRATCH.try_with(|place| place.set(Some(scratch)));
-    outcome
+    let mut scratch = Scratch::take();
+    let gathered = scratch.buffer();
+    let mut end = 0;
+    for buf in bufs {
+        gathered[end..end + buf.len()].copy_from_slice(buf);
+        end += buf.len();
+    }
+    Ok(write(stream, &gathered[..end]))
 }
 
 #[cfg(test)]

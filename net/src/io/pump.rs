@@ -1,21 +1,13 @@
 //! One direction of a copy.
 
+use crate::scratch::Scratch;
 use futures_util::io::{AsyncRead, AsyncWrite};
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// How many bytes are read at a time, and how many one direction holds at most.
-const CHUNK: usize = 64 * 1024;
-
-thread_local! {
-    /// The buffer that this thread reads through. It is with a pump only while that is polled, so that pumps which wait for their
-    /// reader hold none.
-    static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
-}
-
-/// Moves bytes from a reader to a writer until the reader ends.
+/// Moves bytes from a reader to a writer until the reader ends. It reads through the thread's buffer, which is with it only while it is
+/// polled, and holds what the writer did not take.
 pub(super) struct Pump {
     /// What the writer did not take yet, from `sent` on.
     unsent: Vec<u8>,
@@ -85,15 +77,15 @@ impl Pump {
         loop {
             ready!(self.poll_send_rest(cx, writer.as_mut()))?;
             ready!(rt_runtime::poll_proceed(cx));
-            let mut spare = Spare::take();
-            let read = reader.as_mut().poll_read(cx, spare.buffer());
+            let mut scratch = Scratch::take();
+            let read = reader.as_mut().poll_read(cx, scratch.buffer());
             let count = match read {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(count)) => count,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    drop(spare);
+                    drop(scratch);
                     // The peer waits for what a buffering writer may hold back.
                     if self.unflushed {
                         ready!(writer.as_mut().poll_flush(cx))?;
@@ -102,7 +94,7 @@ impl Pump {
                     return Poll::Pending;
                 }
             };
-            self.send(cx, writer.as_mut(), &spare.buffer()[..count])?;
+            self.send(cx, writer.as_mut(), &scratch.buffer()[..count])?;
         }
     }
 
@@ -153,26 +145,5 @@ impl Pump {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The thread's buffer, until it is dropped.
-struct Spare(Option<Box<[u8]>>);
-
-impl Spare {
-    fn take() -> Self {
-        // Within another pump's poll, or while the thread exits, there is none to be had.
-        let kept = SPARE.try_with(Cell::take).ok().flatten();
-        Self(Some(kept.unwrap_or_else(|| vec![0; CHUNK].into())))
-    }
-
-    fn buffer(&mut self) -> &mut [u8] {
-        self.0.as_mut().expect("only drop takes it")
-    }
-}
-
-impl Drop for Spare {
-    fn drop(&mut self) {
-        let _ = SPARE.try_with(|spare| spare.set(self.0.take()));
     }
 }

@@ -128,7 +128,10 @@ impl DnsResolver {
     /// # Cancel safety
     ///
     /// As [`lookup`](DnsResolver::lookup).
-    pub async fn lookup_host<T: ToSocketAddrs>(&self, host: T) -> io::Result<impl Iterator<Item = SocketAddr>> {
+    pub async fn lookup_host<T: ToSocketAddrs>(
+        &self,
+        host: T,
+    ) -> io::Result<impl Iterator<Item = SocketAddr> + use<T>> {
         crate::addr::addresses_of(host.to_addresses(), Some(self.clone())).await
     }
 
@@ -210,8 +213,8 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 
 /// What can stand in the place of the system's resolver, see [`DnsResolver::with`].
 ///
-/// The future is polled by the tasks that wait for the name, whichever comes first, and dropped when none is left. With
-/// `rt::hickory::HickoryResolver` names go over rt's own sockets.
+/// The future is polled by the tasks that wait for the name, whichever comes first, and dropped when none is left. If those are in
+/// several runtimes, it ends up in any of them. With `rt::hickory::HickoryResolver` names go over rt's own sockets.
 ///
 /// Counterpart: Twisted's `IHostnameResolver`.
 ///

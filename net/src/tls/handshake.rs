@@ -7,6 +7,7 @@ use crate::tls::transport::Writing;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_runtime::time::{Sleep, sleep};
 use rustls::server::AcceptedAlert;
+use rustls::{Connection, ProtocolVersion};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -130,14 +131,16 @@ fn poll_shaking<S: AsyncRead + AsyncWrite + Unpin>(
             // Whether the alert could be sent changes nothing.
             return is_sent.map(|_| Ok(()));
         }
+        if !session.connection.is_handshaking() && is_for_later(&session.connection) {
+            return Poll::Ready(Ok(()));
+        }
         if let Poll::Ready(result) = is_sent {
-            result?;
+            result.map_err(|error| cause(session, cx).unwrap_or(error))?;
             if !session.connection.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
-        } else if !session.connection.wants_read() {
-            return Poll::Pending;
         }
+        // Also while ours is not sent: with little room between them, both sides might write and nobody read.
         match ready!(session.poll_receive(cx)) {
             Ok(0) if session.connection.is_handshaking() => {
                 return Poll::Ready(Err(error::ended_in_handshake(session.peer())));
@@ -146,6 +149,20 @@ fn poll_shaking<S: AsyncRead + AsyncWrite + Unpin>(
             Err(error) => *failure = Some(error),
         }
     }
+}
+
+/// Why the other side takes no more, if it has said so.
+fn cause<S: AsyncRead + AsyncWrite + Unpin>(session: &mut Session<S>, cx: &mut Context<'_>) -> Option<io::Error> {
+    match session.poll_receive(cx) {
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether what a side sends after its handshake is of no consequence now. With TLS 1.3 that is a server's session tickets: a client
+/// that does not read them yet, or has asked its question and closed, is welcome nevertheless.
+fn is_for_later(connection: &Connection) -> bool {
+    matches!(connection, Connection::Server(_)) && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
 }
 
 fn poll_flight<S: AsyncRead + AsyncWrite + Unpin>(

@@ -1,6 +1,7 @@
 //! A UDP socket.
 
 use crate::addr::{ToSocketAddrs, addresses, first_that_works};
+use crate::udp::batches::Offload;
 use crate::udp::system::{receive, receive_from, transmit, transmit_to};
 use rt_runtime::{Interest, Ready, Source};
 use socket2::SockRef;
@@ -44,6 +45,7 @@ use std::task::{Context, Poll};
 /// ```
 pub struct UdpSocket {
     source: Source<mio::net::UdpSocket>,
+    offload: Offload,
 }
 
 impl UdpSocket {
@@ -61,7 +63,7 @@ impl UdpSocket {
     }
 
     fn of(socket: mio::net::UdpSocket) -> io::Result<UdpSocket> {
-        Ok(UdpSocket { source: Source::join_when_pending(socket)? })
+        Ok(UdpSocket { source: Source::join_when_pending(socket)?, offload: Offload::new() })
     }
 
     /// Takes a socket of the standard library, which must be in
@@ -323,6 +325,10 @@ impl UdpSocket {
 
     pub(super) fn io(&self) -> &mio::net::UdpSocket {
         self.source.get_ref()
+    }
+
+    pub(super) fn offload(&self) -> &Offload {
+        &self.offload
     }
 
     pub(super) fn source(&self) -> &Source<mio::net::UdpSocket> {

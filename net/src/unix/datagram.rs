@@ -189,12 +189,12 @@ impl UnixDatagram {
         self.source.try_io(Interest::WRITABLE, |io| send(io, buf))
     }
 
-    /// Receives a datagram; how long it is. Empty datagrams exist; an end is no datagram, but reads as an empty one (see
-    /// [`shutdown`](UnixDatagram::shutdown)).
+    /// Receives a datagram; how long it is. Empty datagrams exist, and there is no end: that the other socket is gone shows when
+    /// sending.
     ///
     /// # Errors
     ///
-    /// Those of `recv`; on a connected socket also that the other end was closed with unread datagrams.
+    /// Those of `recv`.
     ///
     /// # Cancel safety
     ///

@@ -3,7 +3,7 @@
 
 use futures_util::io::{AsyncRead, AsyncWrite};
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -23,8 +23,8 @@ pub(crate) fn pipe(capacity: usize) -> (End, End) {
 pub(crate) struct End {
     incoming: Arc<Mutex<Way>>,
     outgoing: Arc<Mutex<Way>>,
-    /// `Some`: every second poll is pending for no reason.
-    stutters: Option<bool>,
+    /// Whether the next read, write and flush is to be pending for no reason.
+    stutters: Option<[bool; 3]>,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl End {
 
     /// Is pending every second time, and wakes at once.
     pub(crate) fn stuttering(mut self) -> Self {
-        self.stutters = Some(false);
+        self.stutters = Some([true; 3]);
         self
     }
 
@@ -81,19 +81,23 @@ impl End {
         }
     }
 
-    fn stutter(&mut self, cx: &Context<'_>) -> Poll<()> {
-        match &mut self.stutters {
-            Some(is_due) => {
-                *is_due = !*is_due;
-                if *is_due {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(())
-            }
-            None => Poll::Ready(()),
+    fn stutter(&mut self, what: What, cx: &Context<'_>) -> Poll<()> {
+        let Some(stutters) = &mut self.stutters else { return Poll::Ready(()) };
+        let is_due = &mut stutters[what as usize];
+        let was_due = *is_due;
+        *is_due = !was_due;
+        if was_due {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        Poll::Ready(())
     }
+}
+
+enum What {
+    Read,
+    Write,
+    Flush,
 }
 
 impl Way {
@@ -120,7 +124,7 @@ impl Way {
 
 impl AsyncRead for End {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        std::task::ready!(self.stutter(cx));
+        std::task::ready!(self.stutter(What::Read, cx));
         let mut way = self.incoming.lock().unwrap();
         if way.is_reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
@@ -142,8 +146,16 @@ impl AsyncRead for End {
 }
 
 impl AsyncWrite for End {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        std::task::ready!(self.stutter(cx));
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        std::task::ready!(self.stutter(What::Write, cx));
         let mut way = self.outgoing.lock().unwrap();
         if way.is_reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
@@ -151,12 +163,14 @@ impl AsyncWrite for End {
         if way.is_ended || !way.has_reader {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let count = buf.len().min(way.capacity - way.bytes.len()).min(way.step);
-        if count == 0 && !buf.is_empty() {
+        let room = (way.capacity - way.bytes.len()).min(way.step);
+        if room == 0 && bufs.iter().any(|buf| !buf.is_empty()) {
             way.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        way.bytes.extend(&buf[..count]);
+        let before = way.bytes.len();
+        way.bytes.extend(bufs.iter().flat_map(|buf| buf.iter()).take(room));
+        let count = way.bytes.len() - before;
         way.moves += 1;
         if let Some(reader) = way.reader.take() {
             reader.wake();
@@ -165,7 +179,7 @@ impl AsyncWrite for End {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        std::task::ready!(self.stutter(cx));
+        std::task::ready!(self.stutter(What::Flush, cx));
         Poll::Ready(Ok(()))
     }
 

@@ -6,20 +6,20 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A running program, killed when this is dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Program {
-    pub fn start(path: &str, arguments: &[&str]) -> Program {
+    pub(crate) fn start(path: &str, arguments: &[&str]) -> Program {
         let mut child = Command::new(path).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Program { child, output }
     }
 
     /// The next line that it prints, without `prefix`, which it must begin with.
-    pub fn line_after(&mut self, prefix: &str) -> String {
+    pub(crate) fn line_after(&mut self, prefix: &str) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         let rest = line.strip_prefix(prefix).unwrap_or_else(|| panic!("not {prefix:?}: {line:?}"));
@@ -28,13 +28,13 @@ impl Program {
 
     /// Ctrl-C.
     #[cfg(unix)]
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     }
 
     /// Waits for its end, which must be a success.
-    pub fn ends_well(mut self) {
+    pub(crate) fn ends_well(mut self) {
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}");
     }
@@ -48,7 +48,7 @@ impl Drop for Program {
 }
 
 /// Whether `program` can be run here; says so if it cannot.
-pub fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
@@ -58,7 +58,7 @@ pub fn installed(program: &str) -> bool {
 }
 
 /// What `command` prints; it must succeed.
-pub fn output_of(command: &mut Command) -> String {
+pub(crate) fn output_of(command: &mut Command) -> String {
     let output = command.stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", output.status);
     String::from_utf8(output.stdout).unwrap()

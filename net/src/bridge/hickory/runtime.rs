@@ -1,10 +1,9 @@
 //! What hickory asks of a runtime.
 
 use crate::tcp::{TcpConnector, TcpStream};
+use crate::udp::UdpSocket;
 use hickory_net::runtime::{DnsTcpStream, DnsUdpSocket, RuntimeProvider, Spawn, Time};
-use rt_runtime::Source;
 use rt_runtime::time::{sleep, timeout};
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -48,7 +47,7 @@ impl RtRuntimeProvider {
 impl RuntimeProvider for RtRuntimeProvider {
     type Handle = RtHandle;
     type Timer = RtTime;
-    type Udp = RtUdpSocket;
+    type Udp = UdpSocket;
     type Tcp = TcpStream;
 
     fn create_handle(&self) -> RtHandle {
@@ -68,8 +67,8 @@ impl RuntimeProvider for RtRuntimeProvider {
         Box::pin(async move { connector.connect(server_addr).await })
     }
 
-    fn bind_udp(&self, local_addr: SocketAddr, _: SocketAddr) -> Boxed<'static, io::Result<RtUdpSocket>> {
-        Box::pin(async move { RtUdpSocket::bind(local_addr) })
+    fn bind_udp(&self, local_addr: SocketAddr, _: SocketAddr) -> Boxed<'static, io::Result<UdpSocket>> {
+        Box::pin(async move { UdpSocket::bind(local_addr).await })
     }
 }
 
@@ -110,31 +109,14 @@ impl DnsTcpStream for TcpStream {
     type Time = RtTime;
 }
 
-/// The socket that hickory asks by.
-pub struct RtUdpSocket {
-    source: Source<mio::net::UdpSocket>,
-}
-
-impl RtUdpSocket {
-    fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { source: Source::join_when_pending(mio::net::UdpSocket::bind(address)?)? })
-    }
-}
-
-impl DnsUdpSocket for RtUdpSocket {
+impl DnsUdpSocket for UdpSocket {
     type Time = RtTime;
 
     fn poll_recv_from(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.source.poll_read_io(cx, |io| io.recv_from(buf))
+        UdpSocket::poll_recv_from(self, cx, buf)
     }
 
     fn poll_send_to(&self, cx: &mut Context<'_>, buf: &[u8], target: SocketAddr) -> Poll<io::Result<usize>> {
-        self.source.poll_write_io(cx, |io| io.send_to(buf, target))
-    }
-}
-
-impl fmt::Debug for RtUdpSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
+        UdpSocket::poll_send_to(self, cx, buf, target)
     }
 }

@@ -1,6 +1,7 @@
 //! pause, resume, advance.
 
 use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn pause_and_resume_in_the_wrong_state_say_so() {
@@ -179,4 +180,29 @@ fn sleeping_in_order_without_advance() {
         sleep(SECOND * 86_400 * 365).await;
         assert!(long.get());
     });
+}
+
+#[test]
+fn held_by_a_thread_of_somebody_else() {
+    for mut builder in [crate::runtime::Builder::new_current_thread(), crate::runtime::Builder::new_multi_thread()] {
+        assert!(Hold::current().is_none());
+        let runtime = builder.start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let start = Instant::now();
+            let done = Arc::new(AtomicBool::new(false));
+            let hold = Hold::current().unwrap();
+            let thread = std::thread::spawn({
+                let done = done.clone();
+                move || {
+                    (0..1_000).for_each(|_| std::thread::yield_now());
+                    done.store(true, Ordering::SeqCst);
+                    drop(hold);
+                }
+            });
+            sleep(SECOND).await;
+            assert!(done.load(Ordering::SeqCst), "time went on before");
+            assert_eq!(start.elapsed(), SECOND);
+            thread.join().unwrap();
+        });
+    }
 }
