@@ -2,7 +2,7 @@
 
 use super::activity::{Activity, Watch};
 use super::answer::Tower;
-use super::ending::Ending;
+use super::interruption::{Interruption, Interruptions};
 use super::listener::Accepted;
 use super::make::{IncomingStream, MakeService};
 use super::settings::Settings;
@@ -29,11 +29,12 @@ pub(super) async fn converse<L, M, Kind>(
     M: MakeService<L, Kind>,
 {
     let remote_addr = connection.peer_addr().clone();
-    let mut ending = Ending::new(connection);
+    let mut interruptions = Interruptions::new(connection);
     let limit = settings.header_read_timeout;
     let opening = pin!(within(limit, open(io)));
     // A client that has not said anything yet has nothing to lose when the server ends.
-    let Either::Left((Ok((mut stream, version)), _)) = select(opening, poll_fn(|cx| ending.poll(cx))).await else {
+    let Either::Left((Ok((mut stream, version)), _)) = select(opening, poll_fn(|cx| interruptions.poll(cx))).await
+    else {
         return;
     };
     make_service.ready().await;
@@ -44,15 +45,15 @@ pub(super) async fn converse<L, M, Kind>(
         let service = Tower { service, activity: None };
         let connection = settings.http2.serve_connection(stream, service);
         drop(settings);
-        until_the_end(connection, ending, None, |connection| connection.graceful_shutdown()).await
+        until_the_end(connection, interruptions, |connection| connection.graceful_shutdown()).await
     } else {
         let activity = limit.map(|_| Arc::<Activity>::default());
         stream.note_writes(activity.clone());
-        let watch = limit.zip(activity.clone()).map(|(limit, activity)| Watch::new(activity, limit));
+        interruptions.watch(limit.zip(activity.clone()).map(|(limit, activity)| Watch::new(activity, limit)));
         let service = Tower { service, activity };
         let connection = settings.http1.serve_connection(stream, service).with_upgrades();
         drop(settings);
-        until_the_end(connection, ending, watch, |connection| connection.graceful_shutdown()).await
+        until_the_end(connection, interruptions, |connection| connection.graceful_shutdown()).await
     };
 }
 
@@ -77,8 +78,7 @@ async fn within<T>(limit: Option<Duration>, future: impl Future<Output = io::Res
 /// Polls the connection until it is over or has been quiet for too long, and tells it once when the server ends.
 async fn until_the_end<C, A, T, E>(
     connection: C,
-    mut ending: Ending<A>,
-    mut watch: Option<Watch>,
+    mut interruptions: Interruptions<A>,
     end: impl FnOnce(Pin<&mut C>),
 ) -> Option<C::Output>
 where
@@ -87,13 +87,16 @@ where
     let mut connection = pin!(connection);
     let mut end = Some(end);
     let turn = |cx: &mut Context<'_>| {
-        if end.is_some() && ending.poll(cx).is_ready() {
-            end.take().expect("it is there")(connection.as_mut());
+        match interruptions.poll(cx) {
+            Poll::Ready(Interruption::Quiet) => return Poll::Ready(None),
+            Poll::Ready(Interruption::Ending) => {
+                if let Some(end) = end.take() {
+                    end(connection.as_mut());
+                }
+            }
+            Poll::Pending => {}
         }
-        if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
-            return Poll::Ready(Some(outcome));
-        }
-        watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_quiet(cx).map(|()| None))
+        connection.as_mut().poll(cx).map(Some)
     };
     poll_fn(turn).await
 }

@@ -5,7 +5,7 @@
 mod activity;
 mod answer;
 mod connection;
-mod ending;
+mod interruption;
 mod listener;
 mod make;
 mod settings;
