@@ -8,8 +8,7 @@ use std::time::Duration;
 use criterion::{Criterion, SamplingMode};
 use rt_benches::compare::server::Loaded;
 use rt_benches::meter::Sample;
-use rt_benches::scenario::tcp::Load;
-use rt_benches::scenario::{Case, Scenario, Work, roster};
+use rt_benches::scenario::{Case, Load, Scenario, Work, roster};
 
 /// Requests to a server that criterion counts as one iteration.
 const REQUESTS: u64 = 2_000;
@@ -52,7 +51,7 @@ pub(crate) fn theme(criterion: &mut Criterion, scenarios: &[&Scenario]) {
                         });
                     });
                 }
-                Work::ServeTail(..) | Work::ServeIdle(..) | Work::Idle(_) => {}
+                Work::ServeTail(..) | Work::ServeIdle(..) | Work::ServeMemory(..) | Work::Idle(_) => {}
             }
         }
         group.finish();

@@ -242,6 +242,7 @@ fn sample(program: &Path, case: &Case, batches: u64) -> Result<Sample, String> {
             loaded.run_timed(batches, percent)
         }
         Work::ServeIdle(_, connections) => server::count_switches_of_server(program, case, connections),
+        Work::ServeMemory(_, connections) => server::weigh_connections(program, case, connections),
         Work::Idle(_) => server::count_switches(program, case),
     }
 }

@@ -1,8 +1,8 @@
 //! Processes that are looked at from outside: servers under load, and idle ones.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -12,26 +12,25 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-use super::load::Generator;
+use super::load::{self, Generator};
 use crate::meter::{Sample, percentile, pin};
-use crate::scenario::Case;
-use crate::scenario::tcp::Load;
+use crate::scenario::memory::resident_bytes_of;
+use crate::scenario::{Case, Load};
 
 /// A server process, bound to the first processor, and the connections to it.
 pub struct Loaded {
     server: Process,
     clock: ClockId,
-    generator: Generator,
+    generator: Box<dyn Generator>,
 }
 
 impl Loaded {
     /// Starts the server of `case` and connects.
     pub fn start(program: &Path, case: &Case, load: Load) -> Result<Self, String> {
         let (server, line) = Process::start(program, case)?;
-        let address: SocketAddr = line.trim().parse().map_err(|_| format!("said {line:?} instead of its address"))?;
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", case.path());
         let clock = clock_getcpuclockid(server.pid()).map_err(|error| named(&error))?;
-        let generator = Generator::connect(address, load).map_err(|error| named(&error))?;
+        let generator = load::connect(&line, load).map_err(|error| named(&error))?;
         Ok(Self { server, clock, generator })
     }
 
@@ -49,13 +48,13 @@ impl Loaded {
     fn measure<T: Send>(
         &mut self,
         requests: u64,
-        run: impl FnOnce(&mut Generator) -> io::Result<T> + Send,
+        run: impl FnOnce(&mut dyn Generator) -> io::Result<T> + Send,
     ) -> Result<(Sample, T), String> {
         // The server goes back to sleep, or fills the sockets' buffers, before the clocks are read.
         let settle = || thread::sleep(Duration::from_millis(10));
         settle();
         let (cpu, wall) = (self.cpu()?, Instant::now());
-        let generator = &mut self.generator;
+        let generator = &mut *self.generator;
         let outcome = thread::scope(|scope| {
             let load = scope.spawn(|| {
                 pin(1);
@@ -88,6 +87,33 @@ pub(super) fn count_switches_of_server(program: &Path, case: &Case, connections:
     loaded.server.switches_in_a_second()
 }
 
+/// Resident memory of the server per connection, of so many that it has accepted and that nothing comes over.
+pub(super) fn weigh_connections(program: &Path, case: &Case, connections: usize) -> Result<Sample, String> {
+    /// What is needed once, and the code that runs, is there after so many.
+    const FIRST: usize = 100;
+
+    allow_many_descriptors();
+    let (server, line) = Process::start(program, case)?;
+    let address: SocketAddr = line.parse().map_err(|_| format!("said {line:?} instead of its address"))?;
+    let open = |_| -> io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(address)?;
+        // The task of this connection has run when this is there.
+        stream.read_exact(&mut [0])?;
+        Ok(stream)
+    };
+    let open = |count| (0..count).map(open).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string());
+    let weigh = || {
+        thread::sleep(Duration::from_millis(100));
+        resident_bytes_of(server.pid())
+    };
+    let first = open(FIRST)?;
+    let before = weigh();
+    let others = open(connections)?;
+    let after = weigh();
+    drop((first, others));
+    Ok(Sample::of((after as f64 - before as f64) / connections as f64))
+}
+
 /// As many as this process may have. If those are too few, the connections will fail and say why.
 pub(super) fn allow_many_descriptors() {
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
@@ -99,7 +125,7 @@ pub(super) fn allow_many_descriptors() {
 struct Process(Child);
 
 impl Process {
-    /// Starts the process of `case` and waits for its first line.
+    /// Starts the process of `case` and waits for its first line, which is given without its end.
     fn start(program: &Path, case: &Case) -> Result<(Self, String), String> {
         let mut child = Command::new(program)
             .args(["serve", case.scenario.name, case.subject])
@@ -114,7 +140,7 @@ impl Process {
         if let Some(stdout) = stdout {
             BufReader::new(stdout).read_line(&mut line).map_err(|error| format!("its first line: {error}"))?;
         }
-        if line.is_empty() { Err("ended before it was ready".to_owned()) } else { Ok((process, line)) }
+        if line.is_empty() { Err("ended before it was ready".to_owned()) } else { Ok((process, line.trim().to_owned())) }
     }
 
     fn pid(&self) -> Pid {

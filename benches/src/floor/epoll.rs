@@ -5,31 +5,41 @@
 //! all would save cache misses that are the application's, not the runtime's.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use rustix::net::{SocketFlags, accept_with};
 
 use crate::subject::Service;
 
-/// Accepts and serves for ever, after it told `ready` where.
-pub fn serve(service: Service, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
+/// What a listener accepts.
+pub trait Stream: Read + Write + AsRawFd + AsFd + From<OwnedFd> {
+    /// Called once, before anything else.
+    fn prepare(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for TcpStream {
+    fn prepare(&self) -> io::Result<()> {
+        self.set_nodelay(true)
+    }
+}
+
+impl Stream for UnixStream {}
+
+/// Accepts and serves for ever; `listener` does not block.
+pub fn serve<S: Stream>(listener: impl AsFd + AsRawFd, service: Service) -> io::Result<()> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     let accepting = listener.as_raw_fd() as u64;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, accepting))?;
-    ready(listener.local_addr()?);
 
-    let mut server = Server { service, connections: Vec::new() };
+    let mut server = Server::<S> { service, connections: Vec::new() };
     let mut events = [EpollEvent::empty(); 1024];
     loop {
-        let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
-            Err(nix::Error::EINTR) => 0,
-            result => result?,
-        };
-        for event in &events[..count] {
+        for event in wait(&epoll, &mut events)? {
             if event.data() == accepting {
                 server.accept(&listener, &epoll)?;
             } else {
@@ -39,28 +49,36 @@ pub fn serve(service: Service, ready: impl FnOnce(SocketAddr)) -> io::Result<()>
     }
 }
 
-struct Server {
-    service: Service,
-    /// By descriptor.
-    connections: Vec<Option<Connection>>,
+/// Waits for what happens next.
+pub(super) fn wait<'a>(epoll: &Epoll, events: &'a mut [EpollEvent]) -> io::Result<&'a [EpollEvent]> {
+    match epoll.wait(events, EpollTimeout::NONE) {
+        Err(nix::Error::EINTR) => Ok(&[]),
+        result => Ok(&events[..result?]),
+    }
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Server<S> {
+    service: Service,
+    /// By descriptor.
+    connections: Vec<Option<Connection<S>>>,
+}
+
+struct Connection<S> {
+    stream: S,
     buffer: Vec<u8>,
     /// Echoed bytes that the socket did not take yet.
     unsent: Vec<u8>,
 }
 
-impl Server {
-    fn accept(&mut self, listener: &TcpListener, epoll: &Epoll) -> io::Result<()> {
+impl<S: Stream> Server<S> {
+    fn accept(&mut self, listener: &impl AsFd, epoll: &Epoll) -> io::Result<()> {
         loop {
             let stream = match accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-                Ok(socket) => TcpStream::from(socket),
+                Ok(socket) => S::from(socket),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            stream.set_nodelay(true)?;
+            stream.prepare()?;
             let key = stream.as_raw_fd() as usize;
             let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
             epoll.add(&stream, EpollEvent::new(interest, key as u64))?;
@@ -75,12 +93,14 @@ impl Server {
         let Some(connection) = self.connections[key].as_mut() else { return };
         let closing = events.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         let outcome = match self.service {
-            Service::Echo if closing || events.contains(EpollFlags::EPOLLIN) || !connection.unsent.is_empty() => {
-                connection.echo(closing)
-            }
-            Service::Echo => Ok(()),
             Service::Bulk if closing => Err(ErrorKind::ConnectionReset.into()),
             Service::Bulk => connection.send(),
+            Service::Echo | Service::FlushedEcho
+                if closing || events.contains(EpollFlags::EPOLLIN) || !connection.unsent.is_empty() =>
+            {
+                connection.echo(closing)
+            }
+            Service::Echo | Service::FlushedEcho => Ok(()),
         };
         if outcome.is_err() {
             self.connections[key] = None;
@@ -88,7 +108,7 @@ impl Server {
     }
 }
 
-impl Connection {
+impl<S: Stream> Connection<S> {
     /// Sends back what is there; an error means that the connection is over.
     fn echo(&mut self, closing: bool) -> io::Result<()> {
         if !self.unsent.is_empty() {

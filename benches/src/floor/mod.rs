@@ -6,8 +6,10 @@
 //! | [`wheel`] | a timer wheel of one level | deadlines far away cost a look per turn of the wheel |
 //! | [`remote`] | a locked queue and an eventfd | tasks that are woken one by one |
 //! | [`epoll`] | a loop over edge-triggered epoll, no futures | timers, tasks, limits |
+//! | [`udp`] | the same for one socket with datagrams | the same |
 
 pub mod epoll;
 pub mod executor;
 pub mod remote;
+pub mod udp;
 pub mod wheel;

@@ -1,16 +1,18 @@
 //! What tasks weigh, and what a process does that has nothing to do.
 
+use std::fmt::Display;
 use std::fs;
 use std::future::pending;
 use std::hint::black_box;
 use std::time::Duration;
 
-use super::{Case, Countdown, Scenario, Target, Unit, Work};
+use super::{Case, Countdown, Scenario, Target, Unit, Work, tcp};
 use crate::meter::Sample;
+use crate::subject::net::Idle;
 use crate::subject::{Subject, Timers};
 
 /// The scenarios of this theme.
-pub const ALL: &[&Scenario] = &[&IDLE_TASK, &SLEEPING_TASK, &IDLE_PROCESS];
+pub const ALL: &[&Scenario] = &[&IDLE_TASK, &SLEEPING_TASK, &IDLE_CONNECTION, &IDLE_PROCESS];
 
 /// Resident memory of a task that waits and has 64 bytes to keep.
 pub static IDLE_TASK: Scenario = Scenario {
@@ -31,6 +33,17 @@ pub static SLEEPING_TASK: Scenario = Scenario {
     batches: 100_000,
     most_rounds: 5,
     targets: &[Target::AtMost(280.)],
+    ..Scenario::DEFAULT
+};
+
+/// Resident memory of a TCP connection and the task that waits for it, which has no buffer.
+pub static IDLE_CONNECTION: Scenario = Scenario {
+    name: "memory-connection",
+    title: "an idle TCP connection with its task",
+    unit: Unit::Bytes,
+    batches: 1,
+    most_rounds: 5,
+    targets: &[Target::AtMost(900.)],
     ..Scenario::DEFAULT
 };
 
@@ -59,6 +72,12 @@ pub fn cases<S: Timers>() -> Vec<Case> {
 /// What the floor cannot do: its wheel has to be looked at as often as it goes round.
 pub fn idle<S: Timers>() -> Vec<Case> {
     vec![Case::new::<S>(&IDLE_PROCESS, Work::Idle(idle_process::<S>))]
+}
+
+/// What every subject with connections does that lets their tasks wait without a buffer.
+pub fn connections<S: Idle>() -> Vec<Case> {
+    let keep = || S::block_on(S::keep(tcp::listen())).expect("a listener");
+    vec![Case::new::<S>(&IDLE_CONNECTION, Work::ServeMemory(keep, 10_000))]
 }
 
 fn idle_task<S: Subject>(count: u64) -> Sample {
@@ -108,7 +127,12 @@ pub(super) fn idle_process<S: Timers>() {
 }
 
 pub(super) fn resident_bytes() -> u64 {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells a process its memory");
+    resident_bytes_of("self")
+}
+
+/// Of the process with this id.
+pub(crate) fn resident_bytes_of(process: impl Display) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("Linux tells the memory of its processes");
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line for resident memory");
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number of KiB");
     kib * 1024

@@ -1,11 +1,17 @@
 //! What is measured: the scenarios, by theme, and which subject takes part in which.
 
 pub mod deferred;
+pub mod http;
+mod load;
 pub mod memory;
 pub mod multi;
+pub mod names;
 pub mod spawn;
 pub mod tcp;
 pub mod time;
+pub mod tls;
+pub mod udp;
+pub mod unix;
 pub mod wake;
 
 use std::sync::Arc;
@@ -13,6 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
+
+pub use load::Load;
 
 use crate::meter::Sample;
 use crate::subject::{
@@ -75,6 +83,10 @@ pub enum Unit {
     Lateness,
     /// Resident bytes of each of many.
     Bytes,
+    /// Threads beside the one that runs the runtime.
+    Threads,
+    /// Calls of the system's resolver.
+    Lookups,
     /// Context switches of the process in one second.
     Switches,
 }
@@ -88,6 +100,8 @@ impl Unit {
             Self::Latency => "µs",
             Self::Lateness => "µs late",
             Self::Bytes => "resident bytes each",
+            Self::Threads => "threads",
+            Self::Lookups => "lookups",
             Self::Switches => "switches per second",
         }
     }
@@ -127,11 +141,13 @@ pub enum Work {
     /// Measures this many batches on several threads, which bind themselves to processors if they are to be bound.
     MeasureThreads(fn(u64) -> Sample),
     /// Serves until it is killed and prints its address; who looks on puts this load on it.
-    Serve(fn(), tcp::Load),
+    Serve(fn(), Load),
     /// Serves as well; the figure is how long the requests take: this percentile.
-    ServeTail(fn(), tcp::Load, f64),
+    ServeTail(fn(), Load, f64),
     /// Serves as well; who looks on opens so many connections, leaves them alone, and counts the context switches.
     ServeIdle(fn(), usize),
+    /// Serves as well and sends each client a byte; who looks on weighs the process per connection, of so many.
+    ServeMemory(fn(), usize),
     /// Does nothing until it is killed, after a line that says so; who looks on counts its context switches.
     Idle(fn()),
 }
@@ -157,31 +173,36 @@ macro_rules! cases {
 pub fn roster() -> Vec<Case> {
     let mut cases: Vec<Case> = cases! {
         Floor: spawn::cases wake::cases time::cases memory::cases;
-        Tokio: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
-        Smol: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
+        Tokio: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle
+            udp::cases unix::cases tls::cases http::cases names::cases memory::connections;
+        Smol: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle
+            udp::one_by_one unix::cases names::cases memory::connections;
         SmolExecutor: spawn::cases spawn::remote wake::cases wake::threads memory::cases memory::idle;
         StaticLocalExecutor: spawn::cases wake::cases wake::threads;
         StaticExecutor: spawn::cases spawn::remote wake::cases wake::threads;
-        Monoio: spawn::cases wake::cases time::cases tcp::cases memory::cases memory::idle;
-        MonoioEpoll: tcp::cases;
+        Monoio: spawn::cases wake::cases time::cases tcp::cases memory::cases memory::idle
+            udp::one_by_one memory::connections;
+        MonoioEpoll: tcp::cases udp::one_by_one memory::connections;
         Glommio: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
         Compio: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
     };
     cases.extend(spawn::floor());
     cases.extend(wake::floor());
-    cases.extend(tcp::floor());
+    cases.extend([tcp::floor(), udp::floor(), unix::floor()].concat());
     {
         use crate::subject::Rt;
         cases.extend::<Vec<Case>>(cases! {
-            Rt: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle;
+            Rt: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle
+                udp::cases unix::cases tls::cases http::cases names::cases memory::connections;
         });
     }
     cases.extend(multi::cases());
     cases.extend(deferred::cases());
     let columns = [FLOOR, OURS_MULTI, OURS];
     cases.sort_by_key(|case| columns.iter().position(|&name| name == case.subject).unwrap_or(columns.len()));
-    let scenarios: Vec<_> =
-        [spawn::ALL, wake::ALL, time::ALL, tcp::ALL, memory::ALL, multi::ALL, deferred::ALL].concat();
+    let sockets = [tcp::ALL, udp::ALL, unix::ALL, tls::ALL, http::ALL, names::ALL].concat();
+    let scenarios =
+        [spawn::ALL, wake::ALL, time::ALL, &sockets, memory::ALL, multi::ALL, deferred::ALL].concat();
     cases.sort_by_key(|case| scenarios.iter().position(|scenario| scenario.name == case.scenario.name));
     cases
 }

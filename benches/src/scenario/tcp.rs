@@ -1,35 +1,14 @@
 //! Servers under load: what a request costs the server.
 
-use std::net::SocketAddr;
+use std::fmt::Display;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-use super::{Case, FLOOR, Scenario, Target, Work};
+use super::{Case, FLOOR, Load, Scenario, Target, Work};
 use crate::floor::epoll;
 use crate::subject::{Service, Tcp};
 
 /// The scenarios of this theme.
 pub const ALL: &[&Scenario] = &[&ECHO_64, &ECHO_1000, &ECHO_PIPELINED, &BULK, &CONNECT];
-
-/// What the load generator does to a server; a request is 64 bytes.
-#[derive(Clone, Copy, Debug)]
-pub enum Load {
-    /// Requests over connections that stay, so many under way on each.
-    Echo {
-        /// How many connections.
-        connections: usize,
-        /// Requests without an answer yet, per connection.
-        in_flight: usize,
-    },
-    /// Reads what the server sends without end; a request is 64 KiB.
-    Bulk {
-        /// How many connections.
-        connections: usize,
-    },
-    /// Connects, has one request answered, closes; so many at a time.
-    Connect {
-        /// How many at a time.
-        connections: usize,
-    },
-}
 
 /// Few connections, all busy.
 pub static ECHO_64: Scenario = Scenario {
@@ -85,8 +64,8 @@ pub fn cases<S: Tcp>() -> Vec<Case> {
 
 /// The bare epoll loop.
 pub fn floor() -> Vec<Case> {
-    let echo = || epoll::serve(Service::Echo, announce).expect("a listener");
-    let bulk = || epoll::serve(Service::Bulk, announce).expect("a listener");
+    let echo = || serve_floor(Service::Echo);
+    let bulk = || serve_floor(Service::Bulk);
     let case = |(scenario, work)| Case { scenario, subject: FLOOR, unavailable: || None, work };
     works(echo, bulk).map(case).to_vec()
 }
@@ -105,6 +84,24 @@ pub(super) fn serve<S: Tcp>(service: Service) {
     S::block_on(S::serve(service, announce)).expect("a listener");
 }
 
-pub(super) fn announce(address: SocketAddr) {
+pub(super) fn serve_floor(service: Service) {
+    epoll::serve::<TcpStream>(listen(), service).expect("a listener");
+}
+
+/// A listener that does not block; the load generator is told where.
+pub(super) fn listen() -> TcpListener {
+    listen_beside("")
+}
+
+/// The same; the load generator is told `what` as well.
+pub(super) fn listen_beside(what: &str) -> TcpListener {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    listener.set_nonblocking(true).expect("a listener");
+    announce(format_args!("{}{what}", listener.local_addr().expect("a listener")));
+    listener
+}
+
+/// Tells the load generator where.
+pub(super) fn announce(address: impl Display) {
     println!("{address}");
 }

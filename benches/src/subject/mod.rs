@@ -7,11 +7,12 @@ mod compio;
 mod floor;
 mod glommio;
 mod monoio;
+pub mod net;
 mod rt;
 mod smol;
 mod tokio;
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -114,6 +115,11 @@ pub trait Connection {
 
     /// Writes all of the first `len` bytes of the buffer.
     fn write(&mut self, len: usize) -> impl Future<Output = io::Result<()>>;
+
+    /// Sends what was written and is kept back; sockets keep nothing.
+    fn flush(&mut self) -> impl Future<Output = io::Result<()>> {
+        ready(Ok(()))
+    }
 }
 
 /// What a server does with a connection.
@@ -121,6 +127,8 @@ pub trait Connection {
 pub enum Service {
     /// Sends back what it gets.
     Echo,
+    /// The same over streams that may keep what they are given until they are flushed.
+    FlushedEcho,
     /// Sends for ever, 64 KiB in a write.
     Bulk,
 }
@@ -129,7 +137,7 @@ impl Service {
     /// The buffer of a connection.
     pub fn buffer(self) -> Vec<u8> {
         match self {
-            Self::Echo => vec![0; 4 << 10],
+            Self::Echo | Self::FlushedEcho => vec![0; 4 << 10],
             Self::Bulk => vec![0; 64 << 10],
         }
     }
@@ -144,6 +152,13 @@ impl Service {
                         0 => return Ok(()),
                         count => connection.write(count).await?,
                     }
+                },
+                Self::FlushedEcho => loop {
+                    match connection.read().await? {
+                        0 => return Ok(()),
+                        count => connection.write(count).await?,
+                    }
+                    connection.flush().await?;
                 },
                 Self::Bulk => loop {
                     connection.write(64 << 10).await?;

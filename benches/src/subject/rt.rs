@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt};
 use rt::net::{TcpListener, TcpStream};
 use rt::runtime::{Builder, Handle, Runtime};
 use rt::task::JoinHandle;
@@ -128,36 +128,40 @@ impl<F: Flavor> Tcp for RtOf<F> {
 }
 
 impl<F: Flavor> Sockets for RtOf<F> {
-    type Stream = Buffered;
+    type Stream = Buffered<TcpStream>;
 
-    fn adopt(stream: net::TcpStream) -> io::Result<Buffered> {
+    fn adopt(stream: net::TcpStream) -> io::Result<Self::Stream> {
         Ok(Buffered { stream: TcpStream::from_std(stream)?, buffer: Service::Echo.buffer() })
     }
 
-    fn read(stream: &mut Buffered) -> impl Future<Output = io::Result<usize>> + Send {
+    fn read(stream: &mut Self::Stream) -> impl Future<Output = io::Result<usize>> + Send {
         Connection::read(stream)
     }
 }
 
 /// A stream and its buffer.
-pub struct Buffered {
-    stream: TcpStream,
-    buffer: Vec<u8>,
+pub struct Buffered<S> {
+    pub(super) stream: S,
+    pub(super) buffer: Vec<u8>,
 }
 
-impl AsRef<[u8]> for Buffered {
+impl<S> AsRef<[u8]> for Buffered<S> {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
     }
 }
 
-impl Connection for Buffered {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection for Buffered<S> {
     fn read(&mut self) -> impl Future<Output = io::Result<usize>> {
         self.stream.read(&mut self.buffer)
     }
 
     fn write(&mut self, len: usize) -> impl Future<Output = io::Result<()>> {
         self.stream.write_all(&self.buffer[..len])
+    }
+
+    fn flush(&mut self) -> impl Future<Output = io::Result<()>> {
+        self.stream.flush()
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use smol::{Async, Task, Timer, future};
 
 use super::{Connection, Remote, Service, Sockets, Subject, Tcp, ThreadSafeWakers, Threaded, Timers, WORKERS};
@@ -135,13 +135,13 @@ macro_rules! many_threads {
         }
 
         impl Sockets for $subject {
-            type Stream = Buffered;
+            type Stream = Buffered<Async<TcpStream>>;
 
-            fn adopt(stream: TcpStream) -> io::Result<Buffered> {
+            fn adopt(stream: TcpStream) -> io::Result<Self::Stream> {
                 Ok(Buffered { stream: Async::new_nonblocking(stream)?, buffer: Service::Echo.buffer() })
             }
 
-            fn read(stream: &mut Buffered) -> impl Future<Output = io::Result<usize>> + Send {
+            fn read(stream: &mut Self::Stream) -> impl Future<Output = io::Result<usize>> + Send {
                 Connection::read(stream)
             }
         }
@@ -202,23 +202,27 @@ remote!(SmolMulti, smol::Executor<'static>);
 remote!(StaticMulti, async_executor::StaticExecutor);
 
 /// A stream and its buffer.
-pub struct Buffered {
-    stream: Async<TcpStream>,
-    buffer: Vec<u8>,
+pub struct Buffered<S> {
+    pub(super) stream: S,
+    pub(super) buffer: Vec<u8>,
 }
 
-impl AsRef<[u8]> for Buffered {
+impl<S> AsRef<[u8]> for Buffered<S> {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
     }
 }
 
-impl Connection for Buffered {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection for Buffered<S> {
     fn read(&mut self) -> impl Future<Output = io::Result<usize>> {
         self.stream.read(&mut self.buffer)
     }
 
     fn write(&mut self, len: usize) -> impl Future<Output = io::Result<()>> {
         self.stream.write_all(&self.buffer[..len])
+    }
+
+    fn flush(&mut self) -> impl Future<Output = io::Result<()>> {
+        self.stream.flush()
     }
 }

@@ -6,10 +6,9 @@ mod channel;
 mod handlers;
 mod stuck;
 
-use super::tcp::{self, Load};
-use super::{Case, FLOOR, OURS, OURS_MULTI, Scenario, Target, Unit, Work};
+use super::tcp;
+use super::{Case, FLOOR, Load, OURS, OURS_MULTI, Scenario, Target, Unit, Work};
 use super::{memory, spawn, time, wake};
-use crate::floor::epoll;
 use crate::subject::{
     Rt, RtMulti, RtMultiLocal, Service, SmolMulti, StaticMulti, Subject, Tcp, Threaded, Timers, TokioMulti,
 };
@@ -262,7 +261,7 @@ pub fn cases() -> Vec<Case> {
     cases.push(Case::new::<Rt>(&CHANNEL, Work::Measure(one_thread)));
     cases.extend([idle::<RtMulti>(), idle::<TokioMulti>(), idle::<SmolMulti>()].concat());
     cases.extend([servers::<RtMulti>(), servers::<TokioMulti>(), servers::<SmolMulti>(), servers::<Rt>()].concat());
-    let floor = || epoll::serve(Service::Echo, tcp::announce).expect("a listener");
+    let floor = || tcp::serve_floor(Service::Echo);
     cases.extend(echoes(floor).map(|(scenario, work)| Case { scenario, subject: FLOOR, unavailable: || None, work }));
     cases
 }
