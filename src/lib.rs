@@ -1,4 +1,4 @@
-//! An async runtime: tasks, timers, TCP, signals and blocking calls, on many threads or on one, and Twisted's
+//! An async runtime: tasks, timers, sockets, TLS, names, processes and files, on many threads or on one, and Twisted's
 //! [`Deferred`] beside `async fn`.
 //!
 //! ```
@@ -20,8 +20,8 @@
 //! 1. [`macro@main`] or [`block_on`] starts a runtime, [`spawn`] starts a task beside the one that runs, [`select!`] and [`join!`] wait
 //!    for several things. [`task`] has what a task can do about itself and others.
 //! 2. [`time`]: sleeping, timeouts, intervals, and a clock that tests can stop.
-//! 3. [`net`]: TCP. The methods that read and write are those of `futures_util::io::{AsyncReadExt, AsyncWriteExt}`.
-//! 4. [`io`] and [`signal`]: standard input, Ctrl-C, and descriptors of your own.
+//! 3. [`net`]: sockets, names, TLS; [`net::serve()`] runs a server. [`io`] has the methods that read and write.
+//! 4. [`process`] and [`fs`]: children and files. [`io`] and [`signal`]: standard streams, Ctrl-C, and descriptors of your own.
 //! 5. [`runtime`]: a runtime to one's measure, handles for other threads, shutdown. [`spawn_blocking`] for what blocks.
 //! 6. [`deferred`]: results that somebody will deliver, with callbacks; [`macro@inline_callbacks`] for the same in straight
 //!    code. The pages `docs/deferred-for-rust-programmers.md` and `docs/deferred-for-twisted-programmers.md` lead in.
@@ -51,9 +51,12 @@
 //! | `runtime::Builder::new_multi_thread().worker_threads(2).enable_all()` | `rt::runtime::Builder::new_multi_thread().worker_threads(2)`: nothing to enable |
 //! | `runtime::{Runtime, Handle, EnterGuard}` | `rt::runtime`, the same names |
 //! | `tokio::time` | `rt::time`, the same names, and `call_later` |
-//! | `net::{TcpListener, TcpStream, TcpSocket, lookup_host}` | `rt::net`, the same names |
+//! | `net::{TcpListener, TcpStream, TcpSocket, UdpSocket, lookup_host}` | `rt::net`, the same names |
+//! | `net::{UnixListener, UnixStream, UnixDatagram, unix}` | `rt::net`, the same names |
+//! | the accept loop that everybody writes; tokio-util's `TaskTracker` | [`net::serve()`] |
+//! | tokio-rustls | `rt::net::tls` |
 //! | a thread per lookup; addresses one after the other | `rt::net::DnsResolver`; `rt::net::TcpConnector` |
-//! | `tokio::io::{AsyncReadExt, AsyncWriteExt, copy, BufReader}` | `futures_util::io`, the same names |
+//! | `tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, copy, copy_bidirectional, duplex}` | `rt::io`, the same names |
 //! | `BufReader::new(tokio::io::stdin()).lines()` | `rt::io::stdin()` with `next_line` |
 //! | `tokio::io::{stdout, stderr}` | `rt::io`, the same names; written at the end of `block_on` in any case |
 //! | `io::{Interest, Ready}`, `io::unix::AsyncFd` | `rt::io`, the same names; `rt::io::Source` for what mio knows |
@@ -62,13 +65,20 @@
 //! | `runtime::UnhandledPanic`; a task's error that nobody joins is lost | `runtime::UnhandledFailure`, for errors and for Deferreds, too; reported in any case |
 //! | `sync::oneshot`, whose receiver a task awaits | [`Deferred`] and [`Resolver`], where callbacks or one thread will do |
 //! | `tokio::sync` | other crates: tokio's `sync` itself, async-channel, async-lock (the page `docs/channels.md`) |
-//! | UDP, Unix sockets | not there |
+//! | `axum::serve`, hyper-util's `TokioExecutor` and `TokioTimer` | `rt::axum::serve`, `rt::hyper::{Executor, Timer}` |
+//! | a crate that needs tokio itself | `#[rt::main(tokio)]` |
 //!
 //! # Features
 //!
 //! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
 //! - `net`: [`net`]. On by default.
+//! - `tls`: `rt::net::tls`, by rustls with ring.
+//! - `tokio-io`: tokio's `AsyncRead` and `AsyncWrite` on every stream.
+//! - `hyper`: `rt::hyper`, hyper's executor and timer, and its `Read` and `Write` on every stream.
+//! - `axum`: `rt::axum::serve`.
 //! - `hickory`: `rt::hickory`, names by hickory instead of the system.
+//! - `quinn`: `rt::quinn`, what QUIC by quinn asks of a runtime.
+//! - `tokio-context`: `Builder::tokio_context` and `#[rt::main(tokio)]`, for crates that need tokio's runtime.
 //! - `tracing`: failures that nobody handles become events of the crate `tracing`, where no hook takes them.
 //! - `lru`: `rt::deferred::DeferredCache`.
 //! - `child-fds`: `rt::process::Command::fd_mappings`.

@@ -140,7 +140,11 @@ impl Process {
         if let Some(stdout) = stdout {
             BufReader::new(stdout).read_line(&mut line).map_err(|error| format!("its first line: {error}"))?;
         }
-        if line.is_empty() { Err("ended before it was ready".to_owned()) } else { Ok((process, line.trim().to_owned())) }
+        if line.is_empty() {
+            Err("ended before it was ready".to_owned())
+        } else {
+            Ok((process, line.trim().to_owned()))
+        }
     }
 
     fn pid(&self) -> Pid {
