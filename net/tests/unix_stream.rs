@@ -298,7 +298,8 @@ fn ways_to_accept() {
     });
 }
 
-/// No event tells when there is room again. In virtual time, so that the pauses take none.
+/// Elsewhere the connection is refused. No event tells when there is room again. In virtual time, so that the pauses take none.
+#[cfg(target_os = "linux")]
 #[test]
 fn connecting_to_a_full_backlog_waits() {
     let runtime = rt::runtime::Builder::new_current_thread().start_paused(true).build().unwrap();
@@ -401,7 +402,7 @@ fn there_and_back_to_the_standard_library() {
         for _ in 0..3 {
             near.write_all(b"x").await.unwrap();
             assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 1);
-            assert!(poll_once(pin!(far.readable())).await.is_pending(), "it is watched");
+            assert!(poll_once(pin!(far.read(&mut [0; 8]))).await.is_pending(), "it is watched");
             let mut plain = far.into_std().unwrap();
             assert_eq!(plain.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
             far = UnixStream::try_from(plain).unwrap();

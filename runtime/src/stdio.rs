@@ -15,6 +15,9 @@
 //! system refuses to poll, and because polling wants the descriptor non-blocking: that flag belongs to the open file,
 //! which is shared with the shell and with whoever else has the terminal, and would stay behind when the program ends.
 //!
+//! For pipes there would be a way to read without that flag (see below), but `std::io::stdin` may hold input already, which only a
+//! read through it gets.
+//!
 //! While the thread waits for input it holds the lock of `std::io::stdin`: code that uses that at the same time waits
 //! too.
 //!

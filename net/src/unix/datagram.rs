@@ -1,11 +1,10 @@
 //! Datagrams between processes of one host.
 
 use crate::accept::Pause;
-use crate::bytes::{receive, send};
 use crate::unix::addr::{address, target, target_of};
-use crate::unix::fds;
+use crate::unix::fds::{self, no_signal};
 use rt_runtime::{Interest, Ready, Source};
-use rustix::net::connect;
+use rustix::net::{RecvFlags, connect, recv, send};
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
@@ -168,7 +167,7 @@ impl UnixDatagram {
     ///
     /// Dropped before it is ready, nothing was sent.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.source.async_io(Interest::WRITABLE, |io| send(io, buf)).await
+        self.source.async_io(Interest::WRITABLE, |io| Ok(send(io, buf, no_signal())?)).await
     }
 
     /// [`send`](UnixDatagram::send) for one caller at a time.
@@ -177,7 +176,7 @@ impl UnixDatagram {
     ///
     /// Those of [`send`](UnixDatagram::send).
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.source.poll_write_io(cx, |io| send(io, buf))
+        self.source.poll_write_io(cx, |io| Ok(send(io, buf, no_signal())?))
     }
 
     /// [`send`](UnixDatagram::send) if there is room.
@@ -186,7 +185,7 @@ impl UnixDatagram {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none; otherwise those of [`send`](UnixDatagram::send).
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.source.try_io(Interest::WRITABLE, |io| send(io, buf))
+        self.source.try_io(Interest::WRITABLE, |io| Ok(send(io, buf, no_signal())?))
     }
 
     /// Receives a datagram; how long it is. Empty datagrams exist, and there is no end: that the other socket is gone shows when
@@ -399,4 +398,9 @@ impl AsRawFd for UnixDatagram {
     fn as_raw_fd(&self) -> RawFd {
         self.io().as_raw_fd()
     }
+}
+
+fn receive(io: &mio::net::UnixDatagram, buf: &mut [u8]) -> io::Result<usize> {
+    let (received, _) = recv(io, buf, RecvFlags::empty())?;
+    Ok(received)
 }

@@ -56,7 +56,8 @@ pub struct UnixStream {
 impl UnixStream {
     /// Connects to the listener at `path`. On Linux a path that begins with a NUL byte is an abstract name.
     ///
-    /// While the listener's backlog is full it tries again, after 1 ms, then twice as long each time up to 32 ms.
+    /// While the listener's backlog is full it tries again, after 1 ms, then twice as long each time up to 32 ms. (Elsewhere than on
+    /// Linux and Android a full backlog refuses the connection.)
     ///
     /// # Errors
     ///

@@ -1,11 +1,12 @@
-//! Models of the hand-over between those who ask and the thread that reads.
+//! Models of the hand-over between those who ask and the thread that reads, and between those who write and the thread that writes.
 
 use std::sync::Arc;
 
 use super::Stdin;
 use super::input::Input;
+use super::output::{LIMIT, Output};
 use crate::models::{explore, wait_for};
-use crate::primitives::thread;
+use crate::primitives::{Mutex, thread};
 
 /// Gives one line for each read, then the end.
 struct Lines(&'static [&'static str]);
@@ -49,5 +50,87 @@ fn two_ask_at_once() {
         let mine = line(&mut Stdin::over(input)).expect("a line");
         let others = asks.join().expect("the other");
         assert_ne!(mine, others);
+    });
+}
+
+/// What was written, or an error once there is so much.
+struct Paper {
+    written: Arc<Mutex<Vec<u8>>>,
+    room: usize,
+}
+
+impl std::io::Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut written = self.written.lock();
+        if written.len() + bytes.len() > self.room {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn paper(room: usize) -> (Output, Arc<Mutex<Vec<u8>>>) {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    (Output::new("paper", None, Paper { written: Arc::clone(&written), room }), written)
+}
+
+fn accept(output: &Output, bytes: &[u8]) -> std::io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let count = wait_for(|cx| output.poll_accept(cx, rest))?;
+        rest = &rest[count..];
+    }
+    Ok(())
+}
+
+/// More is written than is accepted at a time; the end waits for the rest.
+///
+/// Seen failing with a thread that counts its bytes as written when it takes them, and with an answer that does not ring for the end.
+#[test]
+fn write_against_the_thread() {
+    explore(|| {
+        let (output, written) = paper(usize::MAX);
+        let bytes: Vec<u8> = (0..=LIMIT).map(|n| (n % 251) as u8).collect();
+        accept(&output, &bytes).expect("there is room");
+        assert!(output.wait_until_written().is_none());
+        assert_eq!(*written.lock(), bytes);
+    });
+}
+
+/// One flushes while another writes: each hears when it is its turn.
+///
+/// Seen failing with an answer that wakes one of those who wait.
+#[test]
+fn flush_against_another_write() {
+    explore(|| {
+        let (output, written) = paper(usize::MAX);
+        let output = Arc::new(output);
+        accept(&output, b"a").expect("there is room");
+        let other = Arc::clone(&output);
+        let writes = thread::spawn(move || accept(&other, b"b"));
+        wait_for(|cx| output.poll_flush(cx)).expect("there is room");
+        assert_eq!(written.lock()[0], b'a');
+        writes.join().expect("the other").expect("there is room");
+        assert!(output.wait_until_written().is_none());
+        assert_eq!(*written.lock(), b"ab");
+    });
+}
+
+/// An error is told once, to whoever comes first, and what was accepted meanwhile goes with it.
+#[test]
+fn error_against_a_write() {
+    explore(|| {
+        let (output, written) = paper(0);
+        accept(&output, b"a").expect("it is accepted");
+        let told = usize::from(accept(&output, b"b").is_err());
+        let left = usize::from(output.wait_until_written().is_some());
+        assert!(told + left >= 1);
+        assert!(written.lock().is_empty());
+        assert!(wait_for(|cx| output.poll_flush(cx)).is_ok());
     });
 }

@@ -10,7 +10,7 @@ use crate::panics::quietly;
 use crate::primitives::{Condvar, Mutex, thread};
 
 /// Most bytes that are accepted and not yet with the system.
-pub(super) const LIMIT: usize = 64 * 1024;
+pub(super) const LIMIT: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
 /// An output that is shared by all its handles, with a thread that writes in blocking mode. Dropped, it lets the thread go once
 /// everything is written.
