@@ -1,6 +1,8 @@
 //! Sockets that a parent process has opened and handed down.
 
 use crate::tcp::TcpListener;
+use crate::udp::UdpSocket;
+use crate::unix::{UnixDatagram, UnixListener};
 use listenfd::ListenFd;
 use std::fmt;
 use std::io;
@@ -67,17 +69,54 @@ impl AdoptedSockets {
     /// # Errors
     ///
     /// - [`NotFound`](io::ErrorKind::NotFound) if there is no such socket or it has been taken, with what there is.
-    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a TCP listener.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if it is of another kind.
     pub fn tcp_listener(&mut self, which: impl AdoptedSocket) -> io::Result<TcpListener> {
-        let place = self.place(&which)?;
-        let listener = self.sockets.take_tcp_listener(place)?.ok_or_else(|| self.missing(&which, "has been taken"))?;
+        let listener = self.take(&which, ListenFd::take_tcp_listener)?;
         listener.set_nonblocking(true)?;
         TcpListener::from_std(listener)
     }
 
-    fn place(&self, which: &impl AdoptedSocket) -> io::Result<usize> {
+    /// Takes a UDP socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tcp_listener`](AdoptedSockets::tcp_listener).
+    pub fn udp_socket(&mut self, which: impl AdoptedSocket) -> io::Result<UdpSocket> {
+        let socket = self.take(&which, ListenFd::take_udp_socket)?;
+        socket.set_nonblocking(true)?;
+        UdpSocket::from_std(socket)
+    }
+
+    /// Takes a listener on a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tcp_listener`](AdoptedSockets::tcp_listener).
+    pub fn unix_listener(&mut self, which: impl AdoptedSocket) -> io::Result<UnixListener> {
+        let listener = self.take(&which, ListenFd::take_unix_listener)?;
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    }
+
+    /// Takes a Unix datagram socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tcp_listener`](AdoptedSockets::tcp_listener).
+    pub fn unix_datagram(&mut self, which: impl AdoptedSocket) -> io::Result<UnixDatagram> {
+        let socket = self.take(&which, ListenFd::take_unix_datagram)?;
+        socket.set_nonblocking(true)?;
+        UnixDatagram::from_std(socket)
+    }
+
+    fn take<T>(
+        &mut self,
+        which: &impl AdoptedSocket,
+        take: fn(&mut ListenFd, usize) -> io::Result<Option<T>>,
+    ) -> io::Result<T> {
         let place = which.place(&self.names).filter(|place| *place < self.names.len());
-        place.ok_or_else(|| self.missing(which, "was not handed down"))
+        let place = place.ok_or_else(|| self.missing(which, "was not handed down"))?;
+        take(&mut self.sockets, place)?.ok_or_else(|| self.missing(which, "has been taken"))
     }
 
     fn missing(&self, which: &impl fmt::Debug, what: &str) -> io::Error {

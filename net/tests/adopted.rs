@@ -2,9 +2,8 @@
 #![cfg(unix)]
 
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
-use rt::net::{AdoptedSockets, TcpListener, TcpStream};
+use rt::net::{AdoptedSockets, TcpListener, TcpStream, UdpSocket};
 use std::io::{self, ErrorKind};
-use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
@@ -17,7 +16,8 @@ fn listeners_of_the_parent() {
         assert!(AdoptedSockets::from_env().is_empty());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let talk = datagrams.local_addr().unwrap();
         // The descriptors 3 and 4, as the protocol has it.
         let child = Command::new("sh")
             .args(["-c", r#"exec 3<&0 4<&1; LISTEN_PID=$$ exec "$0" --exact listeners_of_the_parent --nocapture 1>&2"#])
@@ -28,6 +28,11 @@ fn listeners_of_the_parent() {
             .stdout(OwnedFd::from(datagrams))
             .spawn();
         let mut child = child.unwrap();
+        let caller = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        caller.send_to(b"hello", talk).await.unwrap();
+        let mut echo = [0; 16];
+        let (length, _) = caller.recv_from(&mut echo).await.unwrap();
+        assert_eq!(&echo[..length], b"hello");
         let mut client = TcpStream::connect(address).await.unwrap();
         let mut word = String::new();
         client.read_to_string(&mut word).await.unwrap();
@@ -50,6 +55,11 @@ fn adopt() {
 
         let listener = adopted.tcp_listener("web").unwrap();
         assert_eq!(adopted.tcp_listener(0).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(adopted.unix_listener("talk").unwrap_err().kind(), ErrorKind::InvalidInput);
+        let talk = adopted.udp_socket("talk").unwrap();
+        let mut word = [0; 16];
+        let (length, peer) = talk.recv_from(&mut word).await?;
+        talk.send_to(&word[..length], peer).await?;
         let (mut stream, _) = listener.accept().await?;
         stream.write_all(b"adopted").await
     })
