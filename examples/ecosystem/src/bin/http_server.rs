@@ -1,10 +1,13 @@
-//! An axum application over HTTP/1.1 and HTTP/2.
+//! An axum application over HTTP/1.1 and HTTP/2, plain or, with a certificate and its key, under TLS.
 //!
 //! ```text
 //! http_server 127.0.0.1:8080
 //! curl http://127.0.0.1:8080/
 //! curl --http2-prior-knowledge --data-binary @README.md http://127.0.0.1:8080/echo
 //! curl -N http://127.0.0.1:8080/count/5
+//!
+//! http_server 127.0.0.1:8443 cert.pem key.pem
+//! curl --cacert cert.pem https://localhost:8443/
 //! ```
 //!
 //! Ctrl-C lets the requests that have begun finish.
@@ -14,23 +17,35 @@ use axum::extract::{ConnectInfo, Path};
 use axum::routing::{get, post};
 use axum::{Router, response::Response};
 use futures_util::stream;
+use rt::axum::ListenerExt;
 use rt::net::TcpListener;
+use rt::net::tls::TlsAcceptor;
 use rt::time::{Duration, sleep};
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 
-const USAGE: &str = "usage: http_server ADDRESS";
+const USAGE: &str = "usage: http_server ADDRESS [CERTIFICATE.pem KEY.pem]";
 
 #[rt::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(address), None) = (arguments.next(), arguments.next()) else { return Err(USAGE.into()) };
-    let listener = TcpListener::bind(address).await?;
-    println!("Listening on http://{}", listener.local_addr()?);
-
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     let app = application().into_make_service_with_connect_info::<SocketAddr>();
-    rt::axum::serve(listener, app).with_graceful_shutdown(interrupted()).await?;
+    match &*arguments {
+        [address] => {
+            let listener = TcpListener::bind(address).await?;
+            println!("Listening on http://{}", listener.local_addr()?);
+            rt::axum::serve(listener, app).with_graceful_shutdown(interrupted()).await?;
+        }
+        [address, certificate, key] => {
+            let acceptor =
+                TlsAcceptor::builder().certificate_pem_files(certificate, key).alpn(["h2", "http/1.1"]).build()?;
+            let listener = TcpListener::bind(address).await?;
+            println!("Listening on https://{}", listener.local_addr()?);
+            rt::axum::serve(listener.tls(acceptor), app).with_graceful_shutdown(interrupted()).await?;
+        }
+        _ => return Err(USAGE.into()),
+    }
     println!("Every request is answered");
     Ok(())
 }

@@ -31,7 +31,7 @@ use std::task::{Context, Poll, ready};
 /// impl Accepted for BehindProxy {
 ///     type Stream = TcpStream;
 ///
-///     async fn establish(mut self) -> io::Result<(TcpStream, Option<http::Version>)> {
+///     async fn establish(mut self) -> io::Result<(TcpStream, Option<hyper::Version>)> {
 ///         let mut address = [0; 16];
 ///         self.0.read_exact(&mut address).await?;
 ///         Ok((self.0, None))
