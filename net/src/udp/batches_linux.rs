@@ -22,16 +22,19 @@ impl Offload {
         Self { longest: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Whether `error` is about the train and not about its datagrams, and what follows from it.
-    fn learns_from(&self, error: Errno, length: usize) -> bool {
+    /// Whether `error` may be about the train: it is not if the first datagram can not be sent alone, either.
+    fn may_be_about_a_train(error: Errno) -> bool {
+        matches!(error, Errno::INVAL | Errno::MSGSIZE | Errno::IO)
+    }
+
+    /// Draws the conclusion from `error`, which was about a train of datagrams of `length`.
+    fn learn_from(&self, error: Errno, length: usize) {
         match error {
-            // Longer than a packet of that way: such datagrams are to be cut into fragments, which trains can not be.
-            Errno::INVAL | Errno::MSGSIZE => _ = self.longest.fetch_min(length - 1, Relaxed),
             // The way can not do it at all: a device without checksums, or encryption.
             Errno::IO => self.longest.store(0, Relaxed),
-            _ => return false,
+            // Longer than a packet of that way: such datagrams are to be cut into fragments, which trains can not be.
+            _ => _ = self.longest.fetch_min(length - 1, Relaxed),
         }
-        true
     }
 }
 
@@ -79,7 +82,11 @@ fn send_the_first(io: &mio::net::UdpSocket, offload: &Offload, batch: &SendBatch
     if count > 1 {
         match send_train(io, &batch.rest()[..bytes], pending[0]) {
             Ok(()) => return Ok(count),
-            Err(error) if offload.learns_from(error, pending[0].length) => return send_one(io, batch),
+            Err(error) if Offload::may_be_about_a_train(error) => {
+                let sent = send_one(io, batch)?;
+                offload.learn_from(error, pending[0].length);
+                return Ok(sent);
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -201,12 +208,26 @@ mod tests {
         let offload = Offload::new();
         let datagrams = [Outgoing { length: 2000, to: None }; 2];
         let longest = || offload.longest.load(Relaxed);
-        assert!(!offload.learns_from(Errno::AGAIN, 2000) && !offload.learns_from(Errno::CONNREFUSED, 2000));
+        assert!(!Offload::may_be_about_a_train(Errno::AGAIN) && !Offload::may_be_about_a_train(Errno::CONNREFUSED));
         assert_eq!(train(&datagrams, longest()).0, 2);
-        assert!(offload.learns_from(Errno::INVAL, 2000));
+        offload.learn_from(Errno::INVAL, 2000);
         assert_eq!(train(&datagrams, longest()).0, 1);
         assert_eq!(train(&[Outgoing { length: 1999, to: None }; 2], longest()).0, 2);
-        assert!(offload.learns_from(Errno::IO, 1));
+        offload.learn_from(Errno::IO, 1);
         assert_eq!(train(&[Outgoing { length: 1, to: None }; 2], longest()).0, 1);
+    }
+
+    /// To port 0 nothing can be sent, in a train or not.
+    #[test]
+    fn a_target_that_is_none_says_nothing_about_trains() {
+        let socket = mio::net::UdpSocket::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let offload = Offload::new();
+        let mut batch = SendBatch::new(3, 30);
+        while batch.push(b"0123456789", ([127, 0, 0, 1], 0).into()) {}
+        for left in (0..3).rev() {
+            let error = send_some(&socket, &offload, &mut batch).unwrap_err();
+            assert_eq!((error.kind(), batch.len()), (io::ErrorKind::InvalidInput, left));
+        }
+        assert_eq!(offload.longest.load(Relaxed), usize::MAX);
     }
 }
