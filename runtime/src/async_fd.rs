@@ -54,7 +54,8 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// # Errors
     ///
-    /// Those of registering with the system's poller, such as a descriptor that can not be polled.
+    /// Those of registering with the system's poller, such as a descriptor that can not be polled;
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if the runtime watches it for somebody else: take a duplicate then.
     ///
     /// # Panics
     ///
@@ -67,13 +68,15 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// # Errors
     ///
-    /// Those of registering with the system's poller, such as a descriptor that can not be polled.
+    /// Those of registering with the system's poller, such as a descriptor that can not be polled;
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if the runtime watches it for somebody else: take a duplicate then.
     ///
     /// # Panics
     ///
     /// Outside of a runtime.
     pub fn with_interest(inner: T, interest: Interest) -> io::Result<Self> {
-        Ok(Self { source: Source::with_interest(Descriptor(inner), interest)? })
+        let descriptor = inner.as_fd().as_raw_fd();
+        Ok(Self { source: Source::with_descriptor(Descriptor(inner), descriptor, interest)? })
     }
 
     /// What was handed in.

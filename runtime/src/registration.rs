@@ -38,10 +38,14 @@ enum Joining {
 
 impl Registration {
     /// Joins the driver of this thread's runtime at once.
-    pub(crate) fn join_now(io: &mut dyn mio::event::Source, interest: Interest) -> io::Result<Self> {
+    pub(crate) fn join_now(
+        io: &mut dyn mio::event::Source,
+        descriptor: Option<i32>,
+        interest: Interest,
+    ) -> io::Result<Self> {
         let driver = driver_of_this_thread();
         let readiness = Arc::new(Readiness::new(Ready::EMPTY));
-        let token = driver.register(io, &readiness, interest)?;
+        let token = driver.register_descriptor(io, descriptor, &readiness, interest)?;
         Ok(Self {
             readiness,
             watched: AtomicU8::new(interest.bits()),
@@ -121,7 +125,7 @@ impl Registration {
             Some(Membership { driver, token }) => driver.reregister(&mut io, *token, interest)?,
             None => {
                 let driver = driver_of_this_thread();
-                let token = driver.register(&mut io, &self.readiness, interest)?;
+                let token = driver.register_descriptor(&mut io, Some(descriptor), &self.readiness, interest)?;
                 *membership = Some(Membership { driver, token });
             }
         }

@@ -70,7 +70,14 @@ impl<T: mio::event::Source> Source<T> {
     ///
     /// Outside of a runtime.
     pub fn with_interest(mut io: T, interest: Interest) -> io::Result<Self> {
-        let registration = Registration::join_now(&mut io, interest)?;
+        let registration = Registration::join_now(&mut io, None, interest)?;
+        Ok(Self { io: Some(io), registration })
+    }
+
+    /// The same for what is watched by this descriptor.
+    #[cfg(unix)]
+    pub(crate) fn with_descriptor(mut io: T, descriptor: i32, interest: Interest) -> io::Result<Self> {
+        let registration = Registration::join_now(&mut io, Some(descriptor), interest)?;
         Ok(Self { io: Some(io), registration })
     }
 

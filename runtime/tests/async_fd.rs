@@ -132,6 +132,23 @@ fn regular_file_can_not_be_polled() {
     });
 }
 
+/// The second does not make the first one deaf.
+#[test]
+fn descriptor_that_is_watched_already() {
+    flavor::block_on(async {
+        let (from, to) = pipe();
+        let first = AsyncFd::with_interest(from.as_fd(), Interest::READABLE).unwrap();
+        let error = AsyncFd::with_interest(from.as_fd(), Interest::READABLE).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        let duplicate = AsyncFd::with_interest(from.try_clone().unwrap(), Interest::READABLE).unwrap();
+        write(&to, b"x").unwrap();
+        drop(first.readable().await.unwrap());
+        drop(duplicate.readable().await.unwrap());
+        drop(first);
+        drop(AsyncFd::with_interest(from.as_fd(), Interest::READABLE).unwrap());
+    });
+}
+
 #[test]
 fn borrowed_descriptor_is_watched_no_longer_after_drop() {
     flavor::block_on(async {

@@ -96,20 +96,29 @@ impl DriverHandle {
         !self.sources.lock().is_empty()
     }
 
-    /// Watches `io` for `interest` and marks `readiness`. What is already the case is told by the first event.
+    /// [`register_descriptor`](Self::register_descriptor) for tests.
+    #[cfg(test)]
     pub(crate) fn register(
         &self,
         io: &mut dyn mio::event::Source,
         readiness: &Arc<Readiness>,
         interest: Interest,
     ) -> io::Result<mio::Token> {
-        let token = self.sources.lock().insert(readiness.clone())?;
+        self.register_descriptor(io, None, readiness, interest)
+    }
+
+    /// Watches `io` for `interest` and marks `readiness`. What is already the case is told by the first event. Two sources that are
+    /// known to have the same `descriptor` are not both watched.
+    pub(crate) fn register_descriptor(
+        &self,
+        io: &mut dyn mio::event::Source,
+        descriptor: Option<i32>,
+        readiness: &Arc<Readiness>,
+        interest: Interest,
+    ) -> io::Result<mio::Token> {
+        let token = self.sources.lock().insert(readiness.clone(), descriptor)?;
         let registered = match io.register(&self.registry, token, interest.to_mio()) {
-            // A duplicate of a descriptor that was closed under this number is still watched (`close` forgets an open file
-            // only with its last duplicate): the registration is taken over, with a token of our own.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                io.reregister(&self.registry, token, interest.to_mio())
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.take_over(io, token, interest),
             result => result,
         };
         match registered {
@@ -119,6 +128,18 @@ impl DriverHandle {
                 Err(error)
             }
         }
+    }
+
+    /// A duplicate of a descriptor that was closed under this number is still watched (`close` forgets an open file only with its last
+    /// duplicate): the registration is taken over, with a token of our own. Unless its source is there: it would hear of nothing.
+    fn take_over(&self, io: &mut dyn mio::event::Source, token: mio::Token, interest: Interest) -> io::Result<()> {
+        if self.sources.lock().is_second(token) {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "another source of this runtime watches the descriptor: wait with that one, or with a duplicate of the descriptor",
+            ));
+        }
+        io.reregister(&self.registry, token, interest.to_mio())
     }
 
     /// Changes what `io` is watched for. What is already the case is told once more, so nothing is missed in between.

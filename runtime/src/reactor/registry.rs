@@ -14,7 +14,10 @@ pub(crate) struct Sources {
 }
 
 struct Entry {
-    generation: usize,
+    /// Half a word at most.
+    generation: u32,
+    /// The number by which the source is watched; -1 if it is not known.
+    descriptor: i32,
     readiness: Arc<Readiness>,
 }
 
@@ -34,8 +37,8 @@ impl Sources {
         self.table.is_empty()
     }
 
-    /// A token for `readiness`.
-    pub(crate) fn insert(&mut self, readiness: Arc<Readiness>) -> io::Result<mio::Token> {
+    /// A token for `readiness`; its source has this `descriptor`, if that is known.
+    pub(crate) fn insert(&mut self, readiness: Arc<Readiness>, descriptor: Option<i32>) -> io::Result<mio::Token> {
         if self.closed {
             return Err(gone());
         }
@@ -44,14 +47,24 @@ impl Sources {
         }
         let generation = self.next_generation;
         self.next_generation = (generation + 1) & GENERATION_MASK;
-        let place = self.table.insert(Entry { generation, readiness });
+        let place =
+            self.table.insert(Entry { generation: generation as u32, descriptor: descriptor.unwrap_or(-1), readiness });
         Ok(mio::Token(place << HALF | generation))
     }
 
     /// What `token` means, if it still means anything.
     pub(crate) fn find(&self, token: mio::Token) -> Option<&Readiness> {
         let entry = self.table.get(token.0 >> HALF)?;
-        (entry.generation == token.0 & GENERATION_MASK).then_some(&*entry.readiness)
+        (entry.generation as usize == token.0 & GENERATION_MASK).then_some(&*entry.readiness)
+    }
+
+    /// Whether the source that `token` means has the descriptor of another one. It looks at all of them.
+    pub(crate) fn is_second(&self, token: mio::Token) -> bool {
+        let place = token.0 >> HALF;
+        let Some(descriptor) = self.table.get(place).map(|entry| entry.descriptor).filter(|number| *number >= 0) else {
+            return false;
+        };
+        self.table.iter().any(|(other, entry)| other != place && entry.descriptor == descriptor)
     }
 
     /// `token` means nothing from now on. The caller drops what it gets outside the lock.
@@ -90,9 +103,9 @@ mod tests {
     #[test]
     fn token_of_a_source_that_is_gone_does_not_find_its_successor() {
         let mut sources = Sources::new();
-        let old = sources.insert(readiness()).unwrap();
+        let old = sources.insert(readiness(), None).unwrap();
         assert!(sources.remove(old).is_some());
-        let new = sources.insert(readiness()).unwrap();
+        let new = sources.insert(readiness(), None).unwrap();
         assert_eq!(old.0 >> HALF, new.0 >> HALF, "the place is used again");
         assert!(sources.find(old).is_none());
         assert!(sources.remove(old).is_none());
@@ -102,16 +115,16 @@ mod tests {
     #[test]
     fn closed_table_takes_nobody() {
         let mut sources = Sources::new();
-        let token = sources.insert(readiness()).unwrap();
+        let token = sources.insert(readiness(), None).unwrap();
         assert_eq!(sources.close().len(), 1);
         assert!(sources.find(token).is_none());
-        assert!(sources.insert(readiness()).is_err());
+        assert!(sources.insert(readiness(), None).is_err());
     }
 
     #[test]
     fn own_tokens_mean_no_source() {
         let mut sources = Sources::new();
-        sources.insert(readiness()).unwrap();
+        sources.insert(readiness(), None).unwrap();
         assert!(sources.find(BELL).is_none());
     }
 }
