@@ -7,7 +7,7 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, join, pending};
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
-use rt::net::{Connection, Drained, NoticeKind, TcpListener, TcpStream, serve};
+use rt::net::{Connection, Drained, Listener, NoticeKind, TcpListener, TcpStream, serve};
 use rt::task::{JoinHandle, yield_now};
 use rt::time::{Duration, Instant, advance, sleep};
 use std::future::IntoFuture;
@@ -15,6 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -290,5 +291,41 @@ fn connection_that_outlives_its_handler_is_told_of_the_end() {
         stop.send(()).unwrap();
         assert_eq!(server.await.unwrap().unwrap().accepted, 2);
         told.await.unwrap();
+    });
+}
+
+/// Finds nothing but connections that are gone already.
+struct Unlucky;
+
+impl Listener for Unlucky {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        // ECONNABORTED on Windows, on Linux and on the BSDs.
+        let number = if cfg!(windows) {
+            10053
+        } else if cfg!(target_os = "linux") {
+            103
+        } else {
+            53
+        };
+        Poll::Ready(Err(io::Error::from_raw_os_error(number)))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(([127, 0, 0, 1], 1).into())
+    }
+}
+
+#[test]
+fn listener_that_never_waits_keeps_nobody_from_the_end() {
+    flavor::block_on(async {
+        let (stop, stopped) = stop();
+        let server =
+            rt::spawn(serve(Unlucky, async |_: TcpStream, _| ()).with_graceful_shutdown(stopped).into_future());
+        yield_now().await;
+        stop.send(()).unwrap();
+        assert_eq!(server.await.unwrap().unwrap().accepted, 0);
     });
 }

@@ -296,7 +296,8 @@ impl<L: Listener> Door<L> {
                 Err(error) => error,
             };
             match Trouble::of(&error) {
-                Trouble::Connection => {}
+                // A listener of the user's may say so without end: the shutdown and other tasks have their turns.
+                Trouble::Connection => ready!(rt_runtime::poll_proceed(cx)),
                 Trouble::Resources => {
                     self.refuse_waiting(cx);
                     notices.say(NoticeKind::Refused, || format!("connections are refused or kept waiting: {error}"));
