@@ -41,10 +41,15 @@ mod calls {
 
 pub(crate) use calls::{receive, send};
 
+/// How many buffers the system takes at a time at least; more are left alone, by the system or by the library before it.
+pub(crate) const MOST_BUFFERS: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 1024 } else { 16 };
+
+/// How many bytes a read can bring at least: if it brings fewer, there were no more.
 pub(crate) fn room(bufs: &[IoSliceMut<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
+    bufs.iter().take(MOST_BUFFERS).map(|buf| buf.len()).sum()
 }
 
+/// How many bytes a write can take at least: if it takes fewer, there was no room for more.
 pub(crate) fn offered(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
+    bufs.iter().take(MOST_BUFFERS).map(|buf| buf.len()).sum()
 }

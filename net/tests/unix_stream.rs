@@ -17,6 +17,29 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Read};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+/// The system takes 1024 buffers at a time: what it leaves does not mean that the stream is full, or drained.
+#[test]
+fn more_buffers_than_the_system_takes() {
+    flavor::block_on(async {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        // Watched both ways: from now on only events tell.
+        near.ready(Interest::READABLE | Interest::WRITABLE).await.unwrap();
+        let sent: Vec<u8> = (0..3000).map(|n| (n % 251) as u8).collect();
+        let slices: Vec<IoSlice<'_>> = sent.chunks(1).map(IoSlice::new).collect();
+        let mut written = 0;
+        while written < sent.len() {
+            written += near.write_vectored(&slices[written..]).await.unwrap();
+        }
+        let mut received = vec![0; sent.len()];
+        let mut read = 0;
+        while read < received.len() {
+            let mut room: Vec<IoSliceMut<'_>> = received[read..].chunks_mut(1).map(IoSliceMut::new).collect();
+            read += far.read_vectored(&mut room).await.unwrap();
+        }
+        assert_eq!(received, sent);
+    });
+}
+
 #[test]
 fn bytes_both_ways_through_a_path() {
     flavor::block_on(async {

@@ -164,6 +164,29 @@ fn several_buffers_at_a_time() {
 }
 
 #[test]
+fn more_buffers_than_the_system_takes() {
+    flavor::block_on(async {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let sent: Vec<u8> = (0..3000).map(|n| (n % 251) as u8).collect();
+        let slices: Vec<IoSlice<'_>> = sent.chunks(1).map(IoSlice::new).collect();
+        let mut written = 0;
+        while written < sent.len() {
+            written += poll_fn(|cx| Pin::new(&mut stdin).poll_write_vectored(cx, &slices[written..])).await.unwrap();
+        }
+        let mut received = vec![0; sent.len()];
+        let mut read = 0;
+        while read < received.len() {
+            let mut room: Vec<IoSliceMut<'_>> = received[read..].chunks_mut(1).map(IoSliceMut::new).collect();
+            read += poll_fn(|cx| Pin::new(&mut stdout).poll_read_vectored(cx, &mut room)).await.unwrap();
+        }
+        assert_eq!(received, sent);
+        drop(stdin);
+        assert!(child.wait().await.unwrap().success());
+    });
+}
+
+#[test]
 fn closed_input_can_not_be_written_to() {
     flavor::block_on(async {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();

@@ -503,7 +503,9 @@ struct Received {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn receive(io: &mio::net::UnixStream, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
     use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recvmsg};
-    let message = recvmsg(io, bufs, &mut RecvAncillaryBuffer::default(), RecvFlags::CMSG_CLOEXEC)?;
+    // More buffers would be an error.
+    let count = bufs.len().min(crate::bytes::MOST_BUFFERS);
+    let message = recvmsg(io, &mut bufs[..count], &mut RecvAncillaryBuffer::default(), RecvFlags::CMSG_CLOEXEC)?;
     Ok(Received { bytes: message.bytes, is_all: !message.flags.contains(ReturnFlags::CTRUNC) })
 }
 

@@ -13,6 +13,9 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use crate::async_fd::Descriptor;
 use crate::source::Source;
 
+/// How many buffers the system takes at a time at least. What it leaves of more does not mean that a pipe is full, or drained.
+const MOST_BUFFERS: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 1024 } else { 16 };
+
 /// The pipe to the standard input of a child.
 ///
 /// What is written is in the pipe, there is nothing to flush. Closing or dropping it is the end of the child's input. A child that does
@@ -82,7 +85,7 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let offered = bufs.iter().map(|buf| buf.len()).sum();
+        let offered = bufs.iter().take(MOST_BUFFERS).map(|buf| buf.len()).sum();
         let write = |pipe: &Descriptor<OwnedFd>| Ok(rustix::io::writev(pipe, bufs)?);
         self.pipe()?.0.poll_write_bytes(cx, offered, write)
     }
@@ -201,7 +204,7 @@ macro_rules! output {
                 cx: &mut Context<'_>,
                 bufs: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                let room = bufs.iter().map(|buf| buf.len()).sum();
+                let room = bufs.iter().take(MOST_BUFFERS).map(|buf| buf.len()).sum();
                 let read = |pipe: &Descriptor<OwnedFd>| Ok(rustix::io::readv(pipe, bufs)?);
                 self.pipe.0.poll_read_bytes(cx, room, read)
             }
