@@ -215,9 +215,10 @@ fn waiting_thread_that_is_done_first_leaves_the_driver_alone() {
     });
 }
 
+/// Other workers would.
 #[test]
 fn handle_block_on_runs_no_task() {
-    let runtime = runtime();
+    let runtime = one_thread();
     let trace = Trace::default();
     let said = trace.clone();
     let task = runtime.spawn(async move { said.say("task") });
