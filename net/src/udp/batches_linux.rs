@@ -1,6 +1,7 @@
 //! What Linux does for many datagrams: `recvmmsg`, `sendmmsg`, and trains of datagrams (`UDP_SEGMENT`).
 
-use crate::udp::batch::{DATAGRAMS_PER_CALL, Outgoing, RecvBatch, SendBatch, Slot};
+use crate::udp::recv_batch::{DATAGRAMS_PER_CALL, RecvBatch, Slot};
+use crate::udp::send_batch::{Outgoing, SendBatch};
 use crate::udp::system::{transmit, transmit_to};
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 use quinn_udp::{RecvMeta, UdpSocketState};
