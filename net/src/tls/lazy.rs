@@ -105,9 +105,21 @@ impl<S> fmt::Debug for LazyAccept<S> {
     }
 }
 
-/// A client whose ClientHello is there and that waits for an answer.
+/// A client whose ClientHello is there and that waits for an answer. Dropping it closes the connection.
 ///
-/// Counterpart: `tokio_rustls::StartHandshake`. See [`LazyAccept`].
+/// Counterpart: `tokio_rustls::StartHandshake`.
+///
+/// ```
+/// # #[cfg(feature = "tls")]
+/// # mod example {
+/// use rt::net::TcpStream;
+/// use rt::net::tls::StartHandshake;
+///
+/// fn speaks_http2(start: &StartHandshake<TcpStream>) -> bool {
+///     start.client_hello().alpn().is_some_and(|mut protocols| protocols.any(|protocol| protocol == b"h2"))
+/// }
+/// # }
+/// ```
 pub struct StartHandshake<S> {
     tls: TlsAcceptor,
     accepted: Accepted,

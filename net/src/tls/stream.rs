@@ -36,7 +36,8 @@ use std::task::{Context, Poll};
 ///
 /// # Memory
 ///
-/// A stream that waits holds rustls' state, its read buffer of 4 KiB, and none of ours.
+/// A stream that waits holds rustls' state, its read buffer of 4 KiB, and none of ours. One whose reader is slow holds up to 33 KiB
+/// of records and what the last of them became, at most 16 KiB; the rest stays in the stream below, and so with the sender.
 ///
 /// # Cancel safety
 ///
