@@ -1,7 +1,7 @@
 //! The server's side.
 
 use crate::tls::acceptor_builder::TlsAcceptorBuilder;
-use crate::tls::error::invalid_because;
+use crate::tls::error::{invalid, invalid_because};
 use crate::tls::handshake::{Accept, HANDSHAKE_TIMEOUT, Handshake, Limit};
 use crate::tls::lazy::LazyAccept;
 use crate::tls::resolver::SniResolver;
@@ -120,13 +120,17 @@ impl TlsAcceptor {
     ///
     /// Those of [`accept`](TlsAcceptor::accept).
     pub fn accept_with_buffer<S>(&self, stream: S, received: impl Into<Vec<u8>>) -> Accept<S> {
-        let handshake = match ServerConnection::new(self.config.clone()) {
+        let connection = check_early_data(&self.config).and_then(|()| {
+            ServerConnection::new(self.config.clone())
+                .map_err(|fault| invalid_because(format!("no TLS connection can begin: {fault}"), fault))
+        });
+        let handshake = match connection {
             Ok(connection) => {
                 let session = Session::new(Transport::new(stream, received.into()), connection.into())
                     .with_accept_truncated_close(self.options.accept_truncated_close);
                 Handshake::new(session, Limit::after(self.options.handshake_timeout))
             }
-            Err(fault) => Handshake::failed(invalid_because(format!("no TLS connection can begin: {fault}"), fault)),
+            Err(error) => Handshake::failed(error),
         };
         Accept(handshake)
     }
@@ -159,6 +163,7 @@ impl TlsAcceptor {
 }
 
 impl From<Arc<ServerConfig>> for TlsAcceptor {
+    /// Its `max_early_data_size` has to be 0, as it is by default: no handshake begins otherwise.
     fn from(config: Arc<ServerConfig>) -> Self {
         Self { config, resolver: None, options: Options::default() }
     }
@@ -170,5 +175,15 @@ impl fmt::Debug for TlsAcceptor {
             .field("resolver", &self.resolver)
             .field("handshake_timeout", &self.options.handshake_timeout)
             .finish_non_exhaustive()
+    }
+}
+
+/// Early data is read apart from the rest in rustls, and would be lost here.
+pub(crate) fn check_early_data(config: &ServerConfig) -> io::Result<()> {
+    match config.max_early_data_size {
+        0 => Ok(()),
+        size => Err(invalid(format!(
+            "early data (0-RTT) is not read by a TlsStream: max_early_data_size has to be 0, and it is {size}"
+        ))),
     }
 }
