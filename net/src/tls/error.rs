@@ -139,7 +139,7 @@ fn certificate(peer: Peer<'_>, fault: &CertificateError) -> String {
             )
         }
         BadSignature => {
-            "a signature is wrong: its issuer's on its certificate, or its own that proves the certificate to be its"
+            "a signature is wrong: that of its certificate's issuer, or the one that proves the certificate to be its own"
                 .into()
         }
         BadEncoding => "its certificate cannot be decoded".into(),
