@@ -41,6 +41,13 @@ mod calls {
 
 pub(crate) use calls::{receive, send};
 
+/// `recv` into memory of which nothing need be initialized.
+#[cfg(all(unix, any(feature = "hyper", feature = "tokio-io")))]
+pub(crate) fn receive_uninit(io: &impl std::os::fd::AsFd, buf: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
+    let ((received, _), _) = rustix::net::recv(io, buf, rustix::net::RecvFlags::empty())?;
+    Ok(received.len())
+}
+
 pub(crate) fn room(bufs: &[IoSliceMut<'_>]) -> usize {
     bufs.iter().map(|buf| buf.len()).sum()
 }

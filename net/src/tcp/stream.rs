@@ -372,6 +372,16 @@ impl TcpStream {
         self.source.poll_read_bytes(cx, buf.len(), |io| receive(io, buf))
     }
 
+    /// Reads into memory of which nothing need be initialized. As many bytes as it says are then, at the beginning.
+    #[cfg(all(unix, any(feature = "hyper", feature = "tokio-io")))]
+    pub(crate) fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [std::mem::MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        self.source.poll_read_bytes(cx, buf.len(), |io| crate::bytes::receive_uninit(io, buf))
+    }
+
     pub(crate) fn poll_read_bytes_vectored(
         &self,
         cx: &mut Context<'_>,
