@@ -132,7 +132,8 @@ pub(super) fn resident_bytes() -> u64 {
 
 /// Of the process with this id.
 pub(crate) fn resident_bytes_of(process: impl Display) -> u64 {
-    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("Linux tells the memory of its processes");
+    let rollup =
+        fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("Linux tells the memory of its processes");
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line for resident memory");
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number of KiB");
     kib * 1024

@@ -201,8 +201,7 @@ pub fn roster() -> Vec<Case> {
     let columns = [FLOOR, OURS_MULTI, OURS];
     cases.sort_by_key(|case| columns.iter().position(|&name| name == case.subject).unwrap_or(columns.len()));
     let sockets = [tcp::ALL, udp::ALL, unix::ALL, tls::ALL, http::ALL, names::ALL].concat();
-    let scenarios =
-        [spawn::ALL, wake::ALL, time::ALL, &sockets, memory::ALL, multi::ALL, deferred::ALL].concat();
+    let scenarios = [spawn::ALL, wake::ALL, time::ALL, &sockets, memory::ALL, multi::ALL, deferred::ALL].concat();
     cases.sort_by_key(|case| scenarios.iter().position(|scenario| scenario.name == case.scenario.name));
     cases
 }

@@ -73,7 +73,11 @@ fn send(client: &UdpSocket, count: usize) -> io::Result<()> {
             let mut headers = MultiHeaders::<SockaddrIn>::preallocate(count, None);
             let datagrams = (0..count).map(|_| &datagram);
             let sent = sendmmsg(client.as_raw_fd(), &mut headers, datagrams, [None; MOST], [], MsgFlags::empty())?;
-            if sent.count() == count { Ok(()) } else { Err(io::Error::other("the system took a part of the datagrams")) }
+            if sent.count() == count {
+                Ok(())
+            } else {
+                Err(io::Error::other("the system took a part of the datagrams"))
+            }
         }
     }
 }

@@ -128,9 +128,8 @@ fn echo(stream: &mut impl Read, request: &[u8]) -> io::Result<usize> {
 
 /// Reads an answer that says its length; head and body have so many bytes.
 fn http1_answer(stream: &mut impl Read) -> io::Result<usize> {
-    let refuse = |head: &[u8]| {
-        io::Error::new(ErrorKind::InvalidData, format!("answered {:?}", String::from_utf8_lossy(head)))
-    };
+    let refuse =
+        |head: &[u8]| io::Error::new(ErrorKind::InvalidData, format!("answered {:?}", String::from_utf8_lossy(head)));
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

@@ -41,7 +41,9 @@ pub(crate) trait Generator: Send {
 pub(crate) fn connect(line: &str, load: Load) -> io::Result<Box<dyn Generator>> {
     let echo = &[1; REQUEST];
     Ok(match load {
-        Load::Echo { connections, in_flight } => Box::new(Exchange::connect(&tcp(line)?, connections, in_flight, echo)?),
+        Load::Echo { connections, in_flight } => {
+            Box::new(Exchange::connect(&tcp(line)?, connections, in_flight, echo)?)
+        }
         Load::UnixEcho { connections } => Box::new(Exchange::connect(&unix(line)?, connections, 1, echo)?),
         Load::TlsEcho { connections } => Box::new(Exchange::connect(&Tls::parse(line)?, connections, 1, echo)?),
         Load::Http1 { connections } => Box::new(Exchange::connect(&tcp(line)?, connections, 1, HTTP1_REQUEST)?),
