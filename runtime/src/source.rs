@@ -125,7 +125,7 @@ impl<T: mio::event::Source> Source<T> {
     }
 
     /// Forgets the driver that a source which joins late has joined: it joins another where it pends next.
-    #[cfg(unix)]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn rejoin(&mut self)
     where
         T: std::os::fd::AsFd,

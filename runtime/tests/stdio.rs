@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 
 use futures_util::io::{AsyncWrite, AsyncWriteExt};
+use rt_runtime::runtime::Runtime;
 use rt_runtime::stdio::{stderr, stdout};
 use rustix::fs::{OFlags, fcntl_getfl};
 
@@ -25,7 +26,7 @@ const MUCH: usize = 1_000_000;
 /// What a child does.
 fn behave(what: &str) {
     match what {
-        "much, and something else meanwhile" => flavor::block_on(async {
+        "much, and something else meanwhile" => block_on(async {
             let mut writing = Box::pin(async { stdout().write_all(&payload()).await });
             // As far as it goes while nobody reads.
             assert!(poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_pending())).await);
@@ -33,9 +34,9 @@ fn behave(what: &str) {
             others.await.unwrap().unwrap();
             writing.await.unwrap();
         }),
-        "much, without a flush" => flavor::block_on(async { stdout().write_all(&payload()).await.unwrap() }),
+        "much, without a flush" => block_on(async { stdout().write_all(&payload()).await.unwrap() }),
         "in turns with a handle's block_on" => {
-            let runtime = flavor::runtime();
+            let runtime = runtime();
             runtime.handle().block_on(async { stdout().write_all(b"<one>").await.unwrap() });
             // Past all buffers: it would come first if the end of `block_on` did not wait.
             rustix::io::write(std::io::stdout(), b"<two>").unwrap();
@@ -51,10 +52,10 @@ fn behave(what: &str) {
         "in one runtime after the other" => {
             let mut stdout = stdout();
             for part in payload().chunks(MUCH / 4) {
-                flavor::block_on(async { stdout.write_all(part).await.unwrap() });
+                block_on(async { stdout.write_all(part).await.unwrap() });
             }
         }
-        "what fails" => flavor::block_on(async {
+        "what fails" => block_on(async {
             let mut stdout = stdout();
             let error = loop {
                 if let Err(error) = stdout.write_all(&payload()).await {
@@ -72,9 +73,9 @@ fn behave(what: &str) {
         }
         "an error that nobody is told" => {
             fill_the_disk();
-            flavor::block_on(async { stdout().write_all(b"x").await.unwrap() });
+            block_on(async { stdout().write_all(b"x").await.unwrap() });
         }
-        "writes that are dropped at every poll" => flavor::block_on(async {
+        "writes that are dropped at every poll" => block_on(async {
             let (payload, mut stdout, mut written) = (payload(), stdout(), 0);
             while written < MUCH {
                 let rest = &payload[written..MUCH.min(written + 10_000)];
@@ -83,6 +84,15 @@ fn behave(what: &str) {
         }),
         other => panic!("{other} is nothing that a child can do"),
     }
+}
+
+/// A runtime that does not report polls which take long on a busy machine: standard error is what is looked at.
+fn runtime() -> Runtime {
+    flavor::builder().stall_threshold(std::time::Duration::MAX).build().unwrap()
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    runtime().block_on(future)
 }
 
 /// Not from the start, when the test harness writes there.

@@ -25,6 +25,7 @@ pub(super) struct Orphan {
 }
 
 enum Notice {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     Descriptor(OwnedFd),
     Signal(Signal),
 }
@@ -150,6 +151,7 @@ fn wait_for_news(bell: &UnixStream, orphans: &[Orphan]) {
 }
 
 impl Orphan {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn with_descriptor(child: std::process::Child, descriptor: OwnedFd) -> Self {
         Self { child, notice: Notice::Descriptor(descriptor) }
     }
@@ -160,6 +162,7 @@ impl Orphan {
 
     fn descriptor(&self) -> Option<&OwnedFd> {
         match &self.notice {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
             Notice::Descriptor(descriptor) => Some(descriptor),
             Notice::Signal(_) => None,
         }
@@ -167,8 +170,10 @@ impl Orphan {
 
     /// Has the bell rung by a signal that comes from now on.
     fn listen(&mut self, waker: &Waker) {
-        if let Notice::Signal(listener) = &mut self.notice {
-            while listener.poll_recv(&mut Context::from_waker(waker)).is_ready() {}
+        match &mut self.notice {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Notice::Descriptor(_) => {}
+            Notice::Signal(listener) => while listener.poll_recv(&mut Context::from_waker(waker)).is_ready() {},
         }
     }
 }

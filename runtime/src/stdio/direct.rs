@@ -47,7 +47,7 @@ mod unix {
             let descriptor = self.descriptor.as_fd();
             let result = loop {
                 let result = match self.way(descriptor) {
-                    SOCKET => rustix::net::send(descriptor, buf, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+                    SOCKET => rustix::net::send(descriptor, buf, SendFlags::DONTWAIT),
                     PIPE => write_to_pipe(descriptor, buf),
                     _ => return None,
                 };

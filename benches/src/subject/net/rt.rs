@@ -1,9 +1,9 @@
 //! rt.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net;
 use std::os::unix::net as unix;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use futures_util::AsyncWriteExt;
@@ -82,7 +82,13 @@ impl<F: Flavor> Names for RtOf<F> {
     }
 
     fn lookups() -> Option<u64> {
-        Some(DnsResolver::system().metrics().begun)
+        static RESOLVER: OnceLock<DnsResolver> = OnceLock::new();
+        let resolver = RESOLVER.get_or_init(|| {
+            let resolver = DnsResolver::system();
+            DnsResolver::set_default(resolver.clone());
+            resolver
+        });
+        Some(resolver.metrics().begun)
     }
 }
 
@@ -93,7 +99,11 @@ impl<F: Flavor> Idle for RtOf<F> {
             let (mut stream, _) = listener.accept().await?;
             rt::spawn(async move {
                 stream.write_all(&[1]).await?;
-                stream.readable().await
+                // It may be ready too soon.
+                while stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                    stream.readable().await?;
+                }
+                io::Result::Ok(())
             });
         }
     }
