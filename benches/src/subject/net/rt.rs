@@ -12,7 +12,7 @@ use rt::net::tls::TlsAcceptor;
 use rt::net::{DnsResolver, RecvBatch, SendBatch, TcpListener, UdpSocket, UnixListener, lookup_host};
 use rustls::ServerConfig;
 
-use super::{BATCH, DATAGRAM, Http, Idle, Names, Tls, Udp, Unix};
+use super::{BATCH, DATAGRAM, Http, Idle, Names, TRAIN, Tls, Udp, Unix};
 use crate::subject::Service;
 use crate::subject::rt::{Buffered, Flavor, RtOf};
 
@@ -27,17 +27,27 @@ impl<F: Flavor> Udp for RtOf<F> {
     }
 
     async fn echo_batches(socket: net::UdpSocket) -> io::Result<()> {
+        let come = RecvBatch::new(BATCH, DATAGRAM);
+        echo_many(&UdpSocket::from_std(socket)?, come, SendBatch::new(BATCH, BATCH * DATAGRAM)).await
+    }
+
+    async fn echo_trains(socket: net::UdpSocket) -> io::Result<()> {
         let socket = UdpSocket::from_std(socket)?;
-        let mut come = RecvBatch::new(BATCH, DATAGRAM);
-        let mut going = SendBatch::new(BATCH, BATCH * DATAGRAM);
-        loop {
-            socket.recv_many(&mut come).await?;
-            for datagram in &come {
-                assert!(going.push(datagram.data, datagram.from), "as much room as there was to receive");
-            }
-            while !going.is_empty() {
+        socket.set_gro(true)?;
+        echo_many(&socket, RecvBatch::new(BATCH, TRAIN), SendBatch::new(BATCH * BATCH, BATCH * TRAIN)).await
+    }
+}
+
+async fn echo_many(socket: &UdpSocket, mut come: RecvBatch, mut going: SendBatch) -> io::Result<()> {
+    loop {
+        socket.recv_many(&mut come).await?;
+        for datagram in &come {
+            while !going.push(datagram.data, datagram.from) {
                 socket.send_many(&mut going).await?;
             }
+        }
+        while !going.is_empty() {
+            socket.send_many(&mut going).await?;
         }
     }
 }
