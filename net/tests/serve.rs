@@ -263,3 +263,32 @@ fn shutdown_before_the_first_connection() {
         assert!(TcpStream::connect(address).await.is_err());
     });
 }
+
+/// The handler has ended, what it has started has not.
+#[test]
+fn connection_that_outlives_its_handler_is_told_of_the_end() {
+    flavor::block_on(async {
+        let (listener, address) = listener().await;
+        let (stop, stopped) = stop();
+        let (kept, mut keep) = mpsc::unbounded();
+        let server = rt::spawn(
+            serve(listener, move |_stream: TcpStream, connection| {
+                let _ = kept.unbounded_send(connection);
+                async {}
+            })
+            .with_graceful_shutdown(stopped)
+            .into_future(),
+        );
+        let mut client = TcpStream::connect(address).await.unwrap();
+        assert!(at_end(&mut client).await);
+        let connection = keep.next().await.unwrap();
+        // Another one in its place.
+        let mut next = TcpStream::connect(address).await.unwrap();
+        assert!(at_end(&mut next).await);
+        let told = rt::spawn(async move { connection.draining().await });
+        yield_now().await;
+        stop.send(()).unwrap();
+        assert_eq!(server.await.unwrap().unwrap().accepted, 2);
+        told.await.unwrap();
+    });
+}

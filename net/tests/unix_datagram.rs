@@ -14,7 +14,9 @@ use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
 #[test]
@@ -293,6 +295,35 @@ fn shut_down() {
         far.send(b"back").await.unwrap();
         assert_eq!(near.recv(&mut buf).await.unwrap(), 4);
     });
+}
+
+/// No datagram comes any more, and nobody asks for one again and again.
+#[test]
+fn receiving_is_shut_down() {
+    flavor::block_on(async {
+        let (near, _far) = UnixDatagram::pair().unwrap();
+        near.shutdown(Shutdown::Read).unwrap();
+        while !near.ready(Interest::READABLE).await.unwrap().is_read_closed() {
+            rt::task::yield_now().await;
+        }
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let mut buf = [0; 8];
+        let mut receiving = pin!(near.recv(&mut buf));
+        for _ in 0..2 {
+            woken.0.store(false, Ordering::SeqCst);
+            assert!(receiving.as_mut().poll(&mut Context::from_waker(&woken.clone().into())).is_pending());
+            rt::task::yield_now().await;
+        }
+        assert!(!woken.0.load(Ordering::SeqCst));
+    });
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 #[test]

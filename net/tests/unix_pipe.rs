@@ -18,7 +18,9 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
 
 #[test]
 fn bytes_go_through_and_the_last_sender_is_the_end() {
@@ -144,6 +146,31 @@ fn named_pipe() {
     });
 }
 
+/// It waits for the next sender's bytes, and does not ask again and again.
+#[test]
+fn named_pipe_whose_next_sender_is_silent_at_first() {
+    flavor::block_on(async {
+        let directory = Directory::new();
+        let path = fifo(&directory.path("fifo"));
+        let mut receiver = OpenOptions::new().open_receiver(&path).unwrap();
+        let mut buf = [0; 8];
+        for _ in 0..3 {
+            let mut sender = OpenOptions::new().open_sender(&path).unwrap();
+            {
+                let mut reading = pin!(receiver.read(&mut buf));
+                assert_eq!(polls_until_idle(reading.as_mut()).await, 1);
+                sender.write_all(b"word").await.unwrap();
+                assert_eq!(reading.await.unwrap(), 4);
+            }
+            drop(sender);
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), 0);
+            while !receiver.ready(Interest::READABLE).await.unwrap().is_read_closed() {
+                rt::task::yield_now().await;
+            }
+        }
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn named_pipe_that_is_open_for_both_directions_has_no_end() {
@@ -234,4 +261,23 @@ fn fifo(path: &Path) -> std::path::PathBuf {
 /// Polls once with the task's waker.
 async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// Polls until the future is pending and has not woken itself; how often that was, at most ten times.
+async fn polls_until_idle<F: Future + ?Sized>(mut future: Pin<&mut F>) -> usize {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    for polls in 1..10 {
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        assert!(future.as_mut().poll(&mut Context::from_waker(&woken.clone().into())).is_pending());
+        if !woken.0.load(Ordering::SeqCst) {
+            return polls;
+        }
+        rt::task::yield_now().await;
+    }
+    10
 }

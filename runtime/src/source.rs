@@ -270,13 +270,15 @@ impl<T: mio::event::Source> Source<T> {
     ) -> io::Result<R> {
         let result = operation(self.get_ref());
         let Some(observed) = observed else { return result };
-        let is_used_up = match &result {
+        match &result {
             // A read stops at urgent data, and an event for what is behind it has been.
-            Ok(done) => !observed.ready.is_priority() && used_up(done),
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-        };
-        if is_used_up {
-            self.registration.clear(observed, interest.cleared_by());
+            Ok(done) if !observed.ready.is_priority() && used_up(done) => {
+                self.registration.clear(observed, interest.cleared_by());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.registration.clear(observed, interest.cleared_by() | interest.ends_disproved(observed.ready));
+            }
+            _ => {}
         }
         result
     }
@@ -328,8 +330,9 @@ impl<T: mio::event::Source> Source<T> {
         self.registration.poll_ready(direction, cx)
     }
 
+    /// Takes back what is `used_up`. An end stays: it is not known which operation found that it would block.
     pub(crate) fn clear(&self, observed: Observed, used_up: Ready) {
-        self.registration.clear(observed, used_up);
+        self.registration.clear(observed, used_up - (Ready::READ_CLOSED | Ready::WRITE_CLOSED));
     }
 
     /// Calls `operation` when `interest` is satisfied, until it says something else than `WouldBlock`.

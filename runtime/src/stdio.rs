@@ -31,8 +31,9 @@
 //!   accepted: at most 64 KiB, then the next write waits. The thread is also what a full socket or pipe is left to outside of a
 //!   runtime.
 //!
-//! A flush waits until the system has all that was accepted. So does **the end of `block_on`**, of a runtime and of a handle, and with
-//! it that of `#[rt::main]`: nothing is lost at the normal end of a program, nor is it without an error: one that nobody was told is
+//! A flush waits until the system has all that was accepted; what is to be written by the thread waits for it meanwhile. **The end of
+//! `block_on`**, of a runtime and of a handle, and with it that of `#[rt::main]`, waits until the system has what was accepted by then:
+//! nothing is lost at the normal end of a program, nor is it without an error: one that nobody was told is
 //! [reported](rt_deferred::unhandled). As with `println!`, this waits for a reader that is slow. `std::process::exit` and a panic do
 //! not wait: flush before them.
 //!

@@ -18,12 +18,20 @@ mod on {
     /// `None` unless the runtime was built with it.
     pub(crate) struct TokioContext(Option<Beside>);
 
-    /// Started by the first thread that enters.
+    /// Started by the first thread that enters, unless it has ended before.
     #[derive(Default)]
     struct Beside {
-        handle: OnceLock<Handle>,
-        /// `None` before the start and after the end.
-        runtime: Mutex<Option<Runtime>>,
+        handle: OnceLock<Option<Handle>>,
+        stage: Mutex<Stage>,
+    }
+
+    #[derive(Default)]
+    enum Stage {
+        #[default]
+        New,
+        Running(Runtime),
+        /// Whoever enters from now on starts nothing: nobody would end it.
+        Ended,
     }
 
     impl TokioContext {
@@ -36,10 +44,11 @@ mod on {
             Entered(self.0.as_ref().and_then(Beside::enter))
         }
 
-        /// Ends it without waiting: its tasks are dropped on its own thread.
+        /// Ends it for good, without waiting: its tasks are dropped on its own thread.
         pub(crate) fn shut_down(&self) {
-            let runtime = self.0.as_ref().and_then(|beside| beside.lock().take());
-            if let Some(runtime) = runtime {
+            let Some(beside) = &self.0 else { return };
+            let stage = std::mem::replace(&mut *beside.lock(), Stage::Ended);
+            if let Stage::Running(runtime) = stage {
                 runtime.shutdown_background();
             }
         }
@@ -49,10 +58,14 @@ mod on {
         fn enter(&self) -> Option<EnterGuard<'_>> {
             // On a thread that exits, tokio's own thread-local storage may be gone, and `enter` would panic.
             let is_exiting = Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed());
-            if is_exiting { None } else { Some(self.handle.get_or_init(|| self.start()).enter()) }
+            if is_exiting { None } else { self.handle.get_or_init(|| self.start()).as_ref().map(Handle::enter) }
         }
 
-        fn start(&self) -> Handle {
+        fn start(&self) -> Option<Handle> {
+            let mut stage = self.lock();
+            if matches!(*stage, Stage::Ended) {
+                return None;
+            }
             let runtime = Builder::new_multi_thread()
                 .worker_threads(1)
                 .thread_name("rt-tokio")
@@ -60,12 +73,12 @@ mod on {
                 .build()
                 .expect("tokio's runtime for `Builder::tokio_context` could not be started");
             let handle = runtime.handle().clone();
-            *self.lock() = Some(runtime);
-            handle
+            *stage = Stage::Running(runtime);
+            Some(handle)
         }
 
-        fn lock(&self) -> std::sync::MutexGuard<'_, Option<Runtime>> {
-            self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
+        fn lock(&self) -> std::sync::MutexGuard<'_, Stage> {
+            self.stage.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
@@ -75,6 +88,20 @@ mod on {
     impl fmt::Debug for Entered<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("Entered")
+        }
+    }
+
+    #[cfg(all(test, not(loom)))]
+    mod tests {
+        use super::*;
+
+        /// A handle may be entered after its runtime has ended.
+        #[test]
+        fn nothing_is_started_after_the_end() {
+            let context = TokioContext::new(true);
+            context.shut_down();
+            let _entered = context.enter();
+            assert!(Handle::try_current().is_err());
         }
     }
 }

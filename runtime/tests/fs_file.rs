@@ -141,6 +141,24 @@ fn file_that_grows_after_its_end_was_read() {
     });
 }
 
+/// What a read found whose future was dropped is no news any more.
+#[test]
+fn end_that_nobody_was_told_before_the_file_grew() {
+    one_blocking_thread().block_on(async {
+        let directory = Directory::new();
+        for by_writing in [false, true] {
+            let mut file = with(&directory, b"").await;
+            poll_and_drop(file.read(&mut [0; 4])).await;
+            file.flush().await.unwrap();
+            match by_writing {
+                false => file.set_len(4).await.unwrap(),
+                true => assert_eq!(file.write_at(b"four", 0).await.unwrap(), 4),
+            }
+            assert_eq!(file.read(&mut [0; 4]).await.unwrap(), 4);
+        }
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn error_of_a_write_is_told_by_what_comes_next() {

@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use rt_runtime::AbortHandle;
 use rt_runtime::time::{Instant, timeout};
 use slab::Slab;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
@@ -14,7 +15,7 @@ use std::time::Duration;
 /// What a handler knows of its connection besides the stream.
 pub struct Connection<A> {
     peer: A,
-    place: Place,
+    number: u64,
     connections: Connections<A>,
 }
 
@@ -40,15 +41,24 @@ impl<A> Connection<A> {
 
     /// [`draining`](Connection::draining), for futures written by hand. The waker of the last call is woken.
     pub fn poll_draining(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // A waker's clone is its owner's code: not under the lock.
+        let waker = cx.waker().clone();
         let mut table = self.connections.0.lock();
         if table.is_draining {
+            drop(table);
             return Poll::Ready(());
         }
-        // A handler may keep this for longer than it runs; then nobody is told.
-        let replaced = table.get_mut(self.place).and_then(|open| open.draining.replace(cx.waker().clone()));
+        let replaced = table.told.insert(self.number, waker);
         drop(table);
         drop(replaced);
         Poll::Pending
+    }
+}
+
+impl<A> Drop for Connection<A> {
+    fn drop(&mut self) {
+        let waker = self.connections.0.lock().told.remove(&self.number);
+        drop(waker);
     }
 }
 
@@ -102,6 +112,8 @@ struct Table<A> {
     /// How many have been opened; also the number of the latest.
     accepted: u64,
     is_draining: bool,
+    /// Those who wait for the server's end, by number. Who has a [`Connection`] may keep it for longer than it is open.
+    told: HashMap<u64, Waker>,
     /// Whether one has ended since the server asked to be told.
     has_ended: bool,
     /// The server, when it waits for one to end.
@@ -113,8 +125,6 @@ struct Open<A> {
     peer: A,
     since: Instant,
     abort: Option<AbortHandle>,
-    /// Who waits for the server's end.
-    draining: Option<Waker>,
 }
 
 /// Where one stands in the table. The number tells it from a later one in the same place.
@@ -142,6 +152,7 @@ impl<A> Connections<A> {
             open: Slab::new(),
             accepted: 0,
             is_draining: false,
+            told: HashMap::new(),
             has_ended: false,
             server: None,
         })))
@@ -153,13 +164,14 @@ impl<A> Connections<A> {
         A: Clone,
     {
         let since = Instant::now();
+        let open_peer = peer.clone();
         let mut table = self.0.lock();
         table.accepted += 1;
         let number = table.accepted;
-        let key = table.open.insert(Open { number, peer: peer.clone(), since, abort: None, draining: None });
+        let key = table.open.insert(Open { number, peer: open_peer, since, abort: None });
         drop(table);
         let place = Place { key, number };
-        (Connection { peer, place, connections: self.clone() }, Guard { place, connections: self.clone() })
+        (Connection { peer, number, connections: self.clone() }, Guard { place, connections: self.clone() })
     }
 
     /// Keeps what aborts the task of the latest, unless that has ended already.
@@ -174,14 +186,7 @@ impl<A> Connections<A> {
         if limit == usize::MAX {
             return Poll::Ready(());
         }
-        let mut table = self.0.lock();
-        if table.open.len() < limit {
-            return Poll::Ready(());
-        }
-        let replaced = table.server.replace(cx.waker().clone());
-        drop(table);
-        drop(replaced);
-        Poll::Pending
+        self.poll_until(|table| table.open.len() < limit, cx)
     }
 
     /// From now on, [`poll_ended`](Self::poll_ended) tells of connections that end.
@@ -190,14 +195,19 @@ impl<A> Connections<A> {
     }
 
     pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll_until(|table| table.has_ended, cx)
+    }
+
+    /// Looks again whenever a connection has ended.
+    fn poll_until(&self, is_so: impl Fn(&Table<A>) -> bool, cx: &Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
         let mut table = self.0.lock();
-        if table.has_ended {
-            return Poll::Ready(());
-        }
-        let replaced = table.server.replace(cx.waker().clone());
+        let (result, unused) =
+            if is_so(&table) { (Poll::Ready(()), Some(waker)) } else { (Poll::Pending, table.server.replace(waker)) };
+        // A waker may be the last that keeps a task, and is not dropped under the lock.
         drop(table);
-        drop(replaced);
-        Poll::Pending
+        drop(unused);
+        result
     }
 
     /// Tells all that it is over, waits for them, and aborts those that take too long.
@@ -224,9 +234,9 @@ impl<A> Connections<A> {
     fn tell_all(&self) {
         let mut table = self.0.lock();
         table.is_draining = true;
-        let wakers: Vec<Waker> = table.open.iter_mut().filter_map(|(_, open)| open.draining.take()).collect();
+        let wakers = mem::take(&mut table.told);
         drop(table);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
     }
 }
 

@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use rt_runtime::time::Instant;
 use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// How long one notice stands for all of its kind.
@@ -89,11 +90,16 @@ fn print(notice: &Notice) {
     if tracing::dispatcher::has_been_set() {
         tracing::warn!(target: "rt::serve", "{notice}");
     } else {
-        eprintln!("rt: {notice}");
+        print_on_stderr(notice);
     }
 }
 
 #[cfg(not(feature = "tracing"))]
 fn print(notice: &Notice) {
-    eprintln!("rt: {notice}");
+    print_on_stderr(notice);
+}
+
+/// Not by `eprintln!`, which panics when nobody reads there any more: a server need not end for that.
+fn print_on_stderr(notice: &Notice) {
+    let _ = writeln!(io::stderr(), "rt: {notice}");
 }

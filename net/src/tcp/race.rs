@@ -1,6 +1,6 @@
 //! Several addresses, one connection: attempts that start one after the other and race (RFC 8305, "Happy Eyeballs").
 
-use rt_runtime::time::{Duration, Instant, Sleep, sleep};
+use rt_runtime::time::{Duration, Sleep, sleep};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -109,10 +109,8 @@ where
             self.next = None;
             return;
         }
-        match &mut self.next {
-            Some(next) => Pin::new(next).reset(Instant::now() + self.delay),
-            None => self.next = Some(sleep(self.delay)),
-        }
+        // Made anew, for a delay may be longer than the clock goes on: `sleep` knows what to do with that.
+        self.next = Some(sleep(self.delay));
     }
 
     fn is_time_for_next(&mut self, cx: &mut Context<'_>) -> bool {

@@ -216,4 +216,18 @@ mod tests {
         offload.learn(Errno::IO, 1);
         assert_eq!(train(&[Outgoing { length: 1, to: None }; 2], longest()).0, 1);
     }
+
+    /// To port 0 nothing can be sent, in a train or not.
+    #[test]
+    fn a_target_that_is_none_says_nothing_about_trains() {
+        let socket = mio::net::UdpSocket::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let offload = Offload::new();
+        let mut batch = SendBatch::new(3, 30);
+        while batch.push(b"0123456789", ([127, 0, 0, 1], 0).into()) {}
+        for left in (0..3).rev() {
+            let error = send_some(&socket, &offload, &mut batch).unwrap_err();
+            assert_eq!((error.kind(), batch.len()), (io::ErrorKind::InvalidInput, left));
+        }
+        assert_eq!(offload.longest.load(Relaxed), usize::MAX);
+    }
 }

@@ -1,10 +1,11 @@
 //! A connection between two processes of one host.
 
 use crate::accept::Pause;
+use crate::readiness::{operations_of_the_users, waits, waits_to_read, waits_to_write};
 use crate::unix::addr::address;
 use crate::unix::creds::{self, UCred};
 use crate::unix::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use rt_runtime::{Interest, Ready, Source};
+use rt_runtime::Source;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -12,7 +13,6 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
-use std::task::{Context, Poll};
 
 /// A Unix stream, made by [`connect`](UnixStream::connect), [`UnixListener::accept`](crate::UnixListener::accept) or
 /// [`pair`](UnixStream::pair).
@@ -202,85 +202,10 @@ impl UnixStream {
         }
     }
 
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_read`](UnixStream::try_read) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source.readable().await
-    }
-
-    /// Waits until [`try_write`](UnixStream::try_write) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.writable().await
-    }
-
-    /// [`readable`](UnixStream::readable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_read_ready(cx)
-    }
-
-    /// [`writable`](UnixStream::writable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_write_ready(cx)
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, unless it is known that it would block.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) without a call when the stream is known not to be ready; otherwise those of `f`.
-    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.source.try_io(interest, |_| f())
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, when `interest` is satisfied, until it says
-    /// something else than `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `f`; the runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future has either not completed `f`, or has returned its result.
-    pub async fn async_io<R>(&self, interest: Interest, mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-        self.source.async_io(interest, |_| f()).await
-    }
+    waits!();
+    waits_to_read!(UnixStream, try_read, poll_read_ready);
+    waits_to_write!(UnixStream, try_write, poll_write_ready);
+    operations_of_the_users!();
 
     /// Two halves that borrow the stream, for reading and writing at the same time in one task.
     ///

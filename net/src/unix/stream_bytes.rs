@@ -1,15 +1,12 @@
 //! Reading from and writing to a Unix stream, with and without descriptors.
 
-use crate::bytes::{offered, room, send};
+use crate::bytes::{byte_stream, offered, room, send};
 use crate::unix::fds;
 use crate::unix::stream::UnixStream;
-use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_runtime::Interest;
 use std::cell::Cell;
 use std::io::{self, IoSlice, IoSliceMut, Write};
-use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 impl UnixStream {
@@ -137,41 +134,7 @@ impl UnixStream {
     }
 }
 
-impl AsyncRead for UnixStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes_vectored(cx, bufs)
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_bytes(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_bytes_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown_now(Shutdown::Write))
-    }
-}
+byte_stream!(UnixStream);
 
 /// What one read gave.
 struct Received {

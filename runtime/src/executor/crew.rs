@@ -9,6 +9,7 @@
 //! Every thread that sits somewhere ends what tasks it can and leaves; who leaves last ends the rest and gives up all workers. So
 //! each future is dropped once, by a thread of the runtime or by who closes it, also if a worker is stuck and comes much later.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
@@ -244,7 +245,9 @@ impl Crew {
         if let Err(error) = builder.spawn(move || crew.serve(seat)) {
             self.places.lock().seats[seat].coming = false;
             self.idle.vacate(seat);
-            eprintln!("rt: no thread for a worker could be started, so its tasks wait: {error}");
+            // `eprintln!` would panic if nobody reads there.
+            let mut stderr = std::io::stderr();
+            let _ = writeln!(stderr, "rt: no thread for a worker could be started, so its tasks wait: {error}");
         }
     }
 

@@ -25,7 +25,7 @@ const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 /// - A **read** is one hop for as many bytes as it has room for, at most [`max_buf_size`](Self::max_buf_size). If its future is dropped,
 ///   the bytes are there for the next one.
 /// - A **write** is accepted at once, up to that size, and carried out in the pool; the next operation waits for it. So an error of a
-///   write is told by what comes next: **flush or close a file in order to know that its writes have succeeded**. One that is dropped
+///   write is told by the next write or seek: **flush or close a file in order to know that its writes have succeeded**. One that is dropped
 ///   before completes the write that it has accepted, unless the runtime is shut down before that could begin; an error that nobody can
 ///   be told any more is [reported](rt_deferred::unhandled).
 /// - A **seek** is one hop.
@@ -187,7 +187,9 @@ impl File {
     pub async fn set_len(&self, size: u64) -> io::Result<()> {
         self.settle().await?;
         let std = Arc::clone(&self.std);
-        change(move || std.set_len(size)).await
+        let result = change(move || std.set_len(size)).await;
+        self.slot.forget_end();
+        result
     }
 
     /// What the system knows about the file; a write that is under way may be in it or not.
@@ -286,7 +288,9 @@ impl File {
     pub async fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         let std = Arc::clone(&self.std);
         let bytes = buf[..buf.len().min(MAX_BUF_SIZE)].to_owned();
-        change(move || retry(|| std::os::unix::fs::FileExt::write_at(&*std, &bytes, offset))).await
+        let result = change(move || retry(|| std::os::unix::fs::FileExt::write_at(&*std, &bytes, offset))).await;
+        self.slot.forget_end();
+        result
     }
 
     /// Bytes that a read or a write moves at most: 2 MiB unless it was set.

@@ -127,7 +127,8 @@ impl Readiness {
         used_up
     }
 
-    /// Takes back `used_up`, unless an event came since `observed` was seen. Ends are never taken back: no event repeats them.
+    /// Takes back `used_up`, unless an event came since `observed` was seen. No event repeats an end, so only who has seen that it is
+    /// none takes it back.
     #[inline]
     pub(crate) fn clear(&self, observed: Observed, used_up: Ready) {
         if !(used_up & Ready::READABLE).is_empty() {
@@ -136,7 +137,7 @@ impl Readiness {
         if !(used_up & Ready::WRITABLE).is_empty() {
             self.written_up.store(observed.tick, Ordering::Relaxed);
         }
-        let rare = used_up & (Ready::PRIORITY | Ready::ERROR);
+        let rare = used_up - (Ready::READABLE | Ready::WRITABLE);
         if !rare.is_empty() {
             self.clear_rare(observed, rare);
         }

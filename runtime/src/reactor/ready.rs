@@ -72,6 +72,17 @@ impl Interest {
         self.0
     }
 
+    /// The ends among `ready` that are none, as an operation under this interest would block: a named pipe goes on when the next one
+    /// has opened it, and a datagram socket after an error. An operation for both directions does not tell which it means.
+    #[inline]
+    pub(crate) fn ends_disproved(self, ready: Ready) -> Ready {
+        match (self.is_readable(), self.is_writable()) {
+            (true, false) => ready & Ready::READ_CLOSED,
+            (false, true) => ready & Ready::WRITE_CLOSED,
+            _ => Ready::EMPTY,
+        }
+    }
+
     pub(crate) const fn bits(self) -> u8 {
         self.0.0
     }

@@ -1,6 +1,7 @@
 //! Reports of polls that last too long.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,7 @@ impl fmt::Display for Stall {
     }
 }
 
-/// Prints it.
+/// Prints it, if somebody reads there: `eprintln!` would panic.
 pub(super) fn print(stall: &Stall) {
-    eprintln!("rt: {stall}");
+    let _ = writeln!(io::stderr(), "rt: {stall}");
 }

@@ -1,6 +1,11 @@
 //! Models of the hand-over between those who ask and the thread that reads, and between those who write and the thread that writes.
 
 use std::sync::Arc;
+#[cfg(not(loom))]
+use {
+    std::sync::{OnceLock, Weak},
+    std::task::{Context, Waker},
+};
 
 use super::Stdin;
 use super::input::Input;
@@ -136,4 +141,42 @@ fn error_against_a_write() {
         assert!(written.lock().is_empty());
         assert!(wait_for(|cx| output.poll_flush(cx)).is_ok());
     });
+}
+
+/// Whatever is written, somebody has more to write.
+#[cfg(not(loom))]
+struct Endless(Arc<OnceLock<Weak<Output>>>);
+
+#[cfg(not(loom))]
+impl std::io::Write for Endless {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(output) = self.0.get().and_then(Weak::upgrade) {
+            let _ = output.poll_accept(&Context::from_waker(Waker::noop()), b"more");
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(loom))]
+fn endless() -> Arc<Output> {
+    let place = Arc::new(OnceLock::new());
+    let output = Arc::new(Output::new("endless", None, Endless(Arc::clone(&place))));
+    assert!(place.set(Arc::downgrade(&output)).is_ok());
+    output
+}
+
+/// Who waits for the end of what it has written is not kept by what others write.
+#[cfg(not(loom))]
+#[test]
+fn flush_and_end_while_others_write_without_end() {
+    let output = endless();
+    accept(&output, b"mine").expect("there is room");
+    wait_for(|cx| output.poll_flush(cx)).expect("there is room");
+    let output = endless();
+    accept(&output, b"mine").expect("there is room");
+    assert!(output.wait_until_written().is_none());
 }

@@ -25,7 +25,7 @@ struct Shared {
     state: Mutex<State>,
     /// Rung when there is something to write, and when nobody will write again.
     asked: Condvar,
-    /// Rung when everything is with the system.
+    /// Rung when something is with the system.
     written: Condvar,
 }
 
@@ -34,6 +34,10 @@ struct State {
     bytes: Vec<u8>,
     /// How many bytes the thread is writing.
     in_flight: usize,
+    /// How many bytes were ever accepted for the thread.
+    accepted: u64,
+    /// Somebody waits until everything is written: nothing is accepted before, or that would never be.
+    flushing: bool,
     /// Why bytes that were accepted are lost; told once.
     failed: Option<io::Error>,
     /// Nobody will write again.
@@ -52,6 +56,8 @@ impl Output {
         let state = State {
             bytes: Vec::new(),
             in_flight: 0,
+            accepted: 0,
+            flushing: false,
             failed: None,
             closed: false,
             waiting: Vec::new(),
@@ -78,11 +84,11 @@ impl Output {
         self.direct.as_ref()
     }
 
-    /// Accepts bytes for the thread. When it is pending, the caller is woken when there is room.
+    /// Accepts bytes for the thread. When it is pending, the caller is woken when there is room, and no flush is under way.
     pub(super) fn poll_accept(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll(cx, |state| {
             let count = buf.len().min(LIMIT - state.bytes.len() - state.in_flight);
-            if count == 0 && !buf.is_empty() {
+            if (count == 0 || state.flushing) && !buf.is_empty() {
                 return None;
             }
             if !state.started {
@@ -92,6 +98,7 @@ impl Output {
                 state.started = true;
             }
             state.bytes.extend_from_slice(&buf[..count]);
+            state.accepted += count as u64;
             self.shared.asked.notify_one();
             Some(Ok(count))
         })
@@ -99,13 +106,17 @@ impl Output {
 
     /// Ready when everything that was accepted is with the system.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(cx, |state| state.is_written().then_some(Ok(())))
+        self.poll(cx, |state| {
+            state.flushing = !state.is_written();
+            (!state.flushing).then_some(Ok(()))
+        })
     }
 
-    /// Blocks until everything that was accepted is with the system. The error of what is not, if nobody was told it.
+    /// Blocks until everything that was accepted by now is with the system. The error of what is not, if nobody was told it.
     pub(super) fn wait_until_written(&self) -> Option<io::Error> {
         let mut state = self.shared.state.lock();
-        while !state.is_written() {
+        let accepted = state.accepted;
+        while state.written() < accepted {
             state = self.shared.written.wait(state);
         }
         state.failed.take()
@@ -150,6 +161,11 @@ impl State {
     fn is_written(&self) -> bool {
         self.bytes.is_empty() && self.in_flight == 0
     }
+
+    /// How many bytes that were accepted are with the system, or lost.
+    fn written(&self) -> u64 {
+        self.accepted - (self.bytes.len() + self.in_flight) as u64
+    }
 }
 
 impl Shared {
@@ -193,9 +209,8 @@ impl Shared {
                 let message = format!("what was written to {} did not get there: {error}", self.name);
                 state.failed = Some(io::Error::new(error.kind(), message));
             }
-            if state.is_written() {
-                self.written.notify_all();
-            }
+            state.flushing &= !state.is_written();
+            self.written.notify_all();
             mem::take(&mut state.waiting)
         };
         for waker in wakers {

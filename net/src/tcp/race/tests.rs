@@ -2,6 +2,7 @@
 
 use super::*;
 use futures_util::FutureExt;
+use rt_runtime::time::Instant;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -213,6 +214,17 @@ fn no_delay_tries_all_at_once() {
         assert!((&mut all).now_or_never().is_none());
         drop(all);
         assert_eq!(begun, 3);
+    });
+}
+
+#[test]
+fn delay_that_never_ends() {
+    in_virtual_time(async {
+        let addresses = V4.map(|text| text.parse().unwrap());
+        let connected = race(addresses.to_vec(), Duration::MAX, |address| async move {
+            if address == addresses[2] { Ok(()) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
+        });
+        connected.await.unwrap();
     });
 }
 

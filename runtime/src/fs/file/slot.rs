@@ -195,6 +195,14 @@ impl Slot {
         Poll::Ready(state.write_failed.take().map_or(Ok(()), Err))
     }
 
+    /// Forgets that a read whose future was dropped has found the end of the file: it may be somewhere else by now.
+    pub(super) fn forget_end(&self) {
+        let mut state = self.lock();
+        if matches!(state.outcome, Some(Outcome::Read(Ok(())) | Outcome::ReadToEnd(Ok(())))) {
+            state.outcome = None;
+        }
+    }
+
     /// Whether bytes were read that nobody has taken.
     pub(super) fn has_unread(&self) -> bool {
         self.lock().buffer.unread() > 0
