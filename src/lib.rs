@@ -73,7 +73,7 @@
 //! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
 //! - `net`: [`net`]. On by default.
 //! - `tls`: `rt::net::tls`, by rustls with ring.
-//! - `tokio-io`: tokio's `AsyncRead` and `AsyncWrite` on every stream.
+//! - `tokio-io`: tokio's `AsyncRead` and `AsyncWrite` on every stream, pipe and file.
 //! - `hyper`: `rt::hyper`, hyper's executor and timer, and its `Read` and `Write` on every stream.
 //! - `axum`: `rt::axum::serve`.
 //! - `hickory`: `rt::hickory`, names by hickory instead of the system.

@@ -17,6 +17,7 @@
 
 pub mod io;
 mod scratch;
+mod readiness;
 mod bytes;
 mod split;
 mod resolve;

@@ -14,10 +14,14 @@ use futures_util::future::{join, try_join};
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use pairs::{VERSIONS, only, poll_once};
 use pipe::{End, pipe};
+use rt_net::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rt_net::tls::rustls::server::{ClientHello, ResolvesServerCert};
+use rt_net::tls::rustls::sign::CertifiedKey;
 use rt_net::tls::rustls::{self, HandshakeKind};
 use rt_net::tls::{TlsAcceptor, TlsConnector, TlsStream};
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 type Shaken = (io::Result<TlsStream<End>>, io::Result<TlsStream<End>>);
@@ -156,6 +160,52 @@ fn certificate_of_one_who_only_bears_the_issuers_name() {
     });
 }
 
+#[derive(Debug)]
+struct Always(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Always {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+}
+
+#[test]
+fn certificate_of_somebody_else() {
+    flavor::block_on(async {
+        let authority = Authority::new("roots");
+        let (stolen, own) = (authority.identity(&["localhost"]), authority.identity(&["thief.example"]));
+        let config = stolen.acceptor().config().clone();
+        let certificate = CertificateDer::from_pem_slice(stolen.certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+        let key = config.crypto_provider().key_provider.load_private_key(key).unwrap();
+        let mut config = rustls::ServerConfig::clone(&config);
+        config.cert_resolver = Arc::new(Always(Arc::new(CertifiedKey::new(vec![certificate], key))));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        for version in VERSIONS {
+            let (near, far) = shake(&only(version, &authority), "localhost", &acceptor).await;
+            says(near, "or the one that proves the certificate to be its own");
+            says(far, "(alert DecryptError)");
+        }
+    });
+}
+
+#[test]
+fn early_data_is_refused_before_any_is_lost() {
+    flavor::block_on(async {
+        let authority = Authority::new("roots");
+        let mut config = rustls::ServerConfig::clone(server(&authority).build().unwrap().config());
+        config.max_early_data_size = 1000;
+        let config = Arc::new(config);
+        let error = TlsAcceptor::from(config.clone()).accept(pipe(64).1).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("max_early_data_size has to be 0, and it is 1000"), "{error}");
+        let (near, far) = pipe(1 << 16);
+        let lazily = async { server(&authority).build()?.accept_lazy(far).await?.accept_with(config).await };
+        let (_, error) = join(authority.connector().connect("localhost", near), lazily).await;
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    });
+}
+
 #[test]
 fn client_certificate_required() {
     flavor::block_on(async {
@@ -239,8 +289,7 @@ fn no_common_version() {
             .unwrap()
             .with_no_client_auth()
             .with_cert_resolver(acceptor.resolver().unwrap().clone());
-        let (near, far) =
-            shake(&only(VERSIONS[1], &authority), "localhost", &TlsAcceptor::from(std::sync::Arc::new(old))).await;
+        let (near, far) = shake(&only(VERSIONS[1], &authority), "localhost", &TlsAcceptor::from(Arc::new(old))).await;
         says(near, "it speaks no TLS version that is spoken here (alert ProtocolVersion)");
         assert!(matches!(fault(&far.unwrap_err()), rustls::Error::PeerIncompatible(_)));
     });

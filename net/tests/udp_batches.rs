@@ -277,6 +277,27 @@ fn sending_future_that_is_dropped_at_every_poll_sends_each_datagram_once() {
 }
 
 #[test]
+fn futures_go_to_other_threads() {
+    flavor::block_on(async {
+        let (near, far) = pair().await;
+        let receiving = rt::spawn(async move {
+            let mut come = RecvBatch::new(8, 8);
+            far.recv_many(&mut come).await.map(|_| come)
+        });
+        let to = near.local_addr().unwrap();
+        receiving.abort();
+        assert!(receiving.await.unwrap_err().is_cancelled());
+        let sending = rt::spawn(async move {
+            let mut going = SendBatch::new(8, 8);
+            assert!(going.push(b"x", to));
+            near.send_many(&mut going).await.unwrap();
+            near.recv_from(&mut [0; 8]).await
+        });
+        assert_eq!(sending.await.unwrap().unwrap(), (1, to));
+    });
+}
+
+#[test]
 #[should_panic(expected = "1 to 32 datagrams, not for 0")]
 fn room_for_no_datagram() {
     let _ = RecvBatch::new(0, 100);
@@ -341,6 +362,24 @@ mod trains {
             assert!((0..3).all(|_| going.push(b"", addr(&far))));
             assert_eq!(near.send_many(&mut going).await.unwrap(), 3);
             assert_eq!(receive(&far, 3).await, [b"", b"", b""]);
+        });
+    }
+
+    /// Nobody can be at port 0, yet a forged datagram can come from there, and be answered.
+    #[test]
+    fn train_to_an_address_that_can_not_be_does_not_end_trains() {
+        flavor::block_on(async {
+            let (near, far) = pair().await;
+            far.set_gro(true).unwrap();
+            let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+            let mut going = SendBatch::new(8, 64);
+            assert!(going.push(b"a", nowhere) && going.push(b"b", nowhere));
+            assert!(going.push(b"c", addr(&far)) && going.push(b"d", addr(&far)));
+            assert_eq!(near.send_many(&mut going).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+            assert_eq!(near.send_many(&mut going).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+            assert_eq!(near.send_many(&mut going).await.unwrap(), 2);
+            let mut come = RecvBatch::new(1, 64);
+            assert_eq!(far.recv_many(&mut come).await.unwrap(), 2, "a train is in one place");
         });
     }
 

@@ -272,6 +272,18 @@ fn peer_is_gone() {
 }
 
 #[test]
+fn futures_go_to_other_threads() {
+    flavor::block_on(async {
+        let directory = Directory::new();
+        let path = directory.path("socket");
+        let far = UnixDatagram::bind(&path).unwrap();
+        let near = UnixDatagram::unbound().unwrap();
+        rt::spawn(async move { near.send_to(b"x", path).await }).await.unwrap().unwrap();
+        assert_eq!(rt::spawn(async move { far.recv(&mut [0; 8]).await }).await.unwrap().unwrap(), 1);
+    });
+}
+
+#[test]
 fn shut_down() {
     flavor::block_on(async {
         let (near, far) = UnixDatagram::pair().unwrap();

@@ -440,6 +440,29 @@ fn there_and_back_to_the_standard_library() {
 }
 
 #[test]
+fn futures_go_to_other_threads() {
+    flavor::block_on(async {
+        let directory = Directory::new();
+        let path = directory.path("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let client = rt::spawn(async move {
+            let (mut reader, mut writer) = UnixStream::connect(path).await?.into_split();
+            writer.write_all(b"x").await?;
+            reader.read(&mut [0; 8]).await
+        });
+        let server = rt::spawn(async move {
+            let (stream, _) = listener.accept().await?;
+            let mut fds = [const { None }; 1];
+            let received = stream.recv_with_fds(&mut [0; 8], &mut fds).await?;
+            stream.send_with_fds(b"y", &[std::os::fd::AsFd::as_fd(&stream)]).await?;
+            std::io::Result::Ok(received)
+        });
+        assert_eq!(server.await.unwrap().unwrap(), (1, 0));
+        assert_eq!(client.await.unwrap().unwrap(), 1);
+    });
+}
+
+#[test]
 fn ready_tells_which() {
     flavor::block_on(async {
         let (mut near, far) = UnixStream::pair().unwrap();

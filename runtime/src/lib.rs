@@ -31,6 +31,8 @@ pub mod stdio;
 pub mod fs;
 #[cfg(unix)]
 pub mod process;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};

@@ -110,7 +110,12 @@ pub(super) fn weigh_connections(program: &Path, case: &Case, connections: usize)
     let before = weigh();
     let others = open(connections)?;
     let after = weigh();
-    drop((first, others));
+    for stream in first.iter().chain(&others) {
+        stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+        if stream.peek(&mut [0]).is_ok() {
+            return Err("did not keep its connections".to_owned());
+        }
+    }
     Ok(Sample::of((after as f64 - before as f64) / connections as f64))
 }
 

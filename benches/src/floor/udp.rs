@@ -6,10 +6,14 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+use nix::sys::socket::sockopt::UdpGroSegment;
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, recvmsg, sendmmsg, sendmsg,
+    setsockopt,
+};
 
 use super::epoll::wait;
-use crate::subject::net::{BATCH, DATAGRAM};
+use crate::subject::net::{BATCH, DATAGRAM, TRAIN};
 
 /// Sends datagrams back one by one, for ever.
 pub fn echo(socket: &UdpSocket) -> io::Result<()> {
@@ -57,6 +61,34 @@ pub fn echo_batches(socket: &UdpSocket) -> io::Result<()> {
             if count < BATCH {
                 return Ok(());
             }
+        }
+    })
+}
+
+/// Sends trains of datagrams back as they came.
+pub fn echo_trains(socket: &UdpSocket) -> io::Result<()> {
+    setsockopt(socket, UdpGroSegment, &true)?;
+    let descriptor = socket.as_raw_fd();
+    let mut buffer = vec![0; TRAIN];
+    let mut control = nix::cmsg_space!(i32);
+    whenever_readable(socket, || {
+        loop {
+            let mut room = [IoSliceMut::new(&mut buffer)];
+            let (len, from, each) =
+                match recvmsg::<SockaddrIn>(descriptor, &mut room, Some(&mut control), MsgFlags::empty()) {
+                    Ok(message) => {
+                        let each = message.cmsgs()?.find_map(|it| match it {
+                            ControlMessageOwned::UdpGroSegments(each) => u16::try_from(each).ok(),
+                            _ => None,
+                        });
+                        (message.bytes, message.address, each)
+                    }
+                    Err(nix::Error::EAGAIN) => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                };
+            let train = [IoSlice::new(&buffer[..len])];
+            let each = each.as_ref().map(ControlMessage::UdpGsoSegments);
+            sendmsg(descriptor, &train, each.as_slice(), MsgFlags::empty(), from.as_ref())?;
         }
     })
 }

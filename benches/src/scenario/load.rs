@@ -36,6 +36,8 @@ pub enum Load {
         clients: usize,
         /// Datagrams that have not come back yet, per socket. They are sent together, in one system call.
         in_flight: usize,
+        /// They are sent as one train (`UDP_SEGMENT`) and may come back so (`UDP_GRO`).
+        trains: bool,
     },
     /// `GET /` by HTTP/1.1 over connections that stay, one under way on each.
     Http1 {

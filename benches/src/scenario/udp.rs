@@ -9,9 +9,10 @@ use crate::floor;
 use crate::subject::net::Udp;
 
 /// The scenarios of this theme.
-pub const ALL: &[&Scenario] = &[&ECHO, &ECHO_BATCH];
+pub const ALL: &[&Scenario] = &[&ECHO, &ECHO_BATCH, &ECHO_TRAIN];
 
-/// Enough for the datagrams of all clients, and no more than most systems allow: one that is dropped would be waited for.
+/// Enough for the datagrams of all clients, and no more than most systems allow: one that is dropped would be waited for. The
+/// kernel counts what has been received until a quarter of the room has, and 768 bytes for each.
 const ROOM: usize = 208 << 10;
 
 /// A datagram in a call.
@@ -26,20 +27,27 @@ pub static ECHO: Scenario = Scenario {
 /// As many in a call as there are.
 pub static ECHO_BATCH: Scenario = Scenario {
     name: "udp-echo-batch",
-    title: "UDP echo, 32 clients, 16 in flight each",
+    title: "UDP echo, 16 clients, 16 in flight each",
     batches: 300_000,
     targets: &[Target::Share("tokio", 1. / 2.)],
     ..Scenario::DEFAULT
 };
 
-const LOAD: Load = Load::Datagrams { clients: 64, in_flight: 1 };
-const LOAD_OF_BATCHES: Load = Load::Datagrams { clients: 32, in_flight: 16 };
+/// As trains, the way in and out that HTTP/3 has.
+pub static ECHO_TRAIN: Scenario =
+    Scenario { name: "udp-echo-train", title: "UDP echo, 16 clients, trains of 16", ..ECHO_BATCH };
+
+const LOAD: Load = Load::Datagrams { clients: 64, in_flight: 1, trains: false };
+const LOAD_OF_BATCHES: Load = Load::Datagrams { clients: 16, in_flight: 16, trains: false };
+const LOAD_OF_TRAINS: Load = Load::Datagrams { clients: 16, in_flight: 16, trains: true };
 
 /// What every subject with UDP does; batches where it has them.
 pub fn cases<S: Udp>() -> Vec<Case> {
     let batches = || S::block_on(S::echo_batches(bind())).expect("a socket");
     let mut cases = one_by_one::<S>();
+    let trains = || S::block_on(S::echo_trains(bind())).expect("a socket");
     cases.push(Case::new::<S>(&ECHO_BATCH, Work::Serve(batches, LOAD_OF_BATCHES)));
+    cases.push(Case::new::<S>(&ECHO_TRAIN, Work::Serve(trains, LOAD_OF_TRAINS)));
     cases
 }
 
@@ -52,8 +60,13 @@ pub fn one_by_one<S: Udp>() -> Vec<Case> {
 pub fn floor() -> Vec<Case> {
     let echo = || floor::udp::echo(&bind()).expect("a socket");
     let batches = || floor::udp::echo_batches(&bind()).expect("a socket");
+    let trains = || floor::udp::echo_trains(&bind()).expect("a socket");
     let case = |scenario, work| Case { scenario, subject: FLOOR, unavailable: || None, work };
-    vec![case(&ECHO, Work::Serve(echo, LOAD)), case(&ECHO_BATCH, Work::Serve(batches, LOAD_OF_BATCHES))]
+    vec![
+        case(&ECHO, Work::Serve(echo, LOAD)),
+        case(&ECHO_BATCH, Work::Serve(batches, LOAD_OF_BATCHES)),
+        case(&ECHO_TRAIN, Work::Serve(trains, LOAD_OF_TRAINS)),
+    ]
 }
 
 fn bind() -> UdpSocket {

@@ -240,6 +240,28 @@ async fn end_that_does_not_wait_for_ever() {
     assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
 }
 
+/// Dropping the server's future closes the listener and nothing else.
+#[rt::test]
+async fn server_that_is_dropped() {
+    let (asked, mut is_asked) = futures_channel::mpsc::unbounded::<oneshot::Sender<&'static str>>();
+    let handler = move || {
+        let (answer, answered) = oneshot::channel();
+        asked.unbounded_send(answer).unwrap();
+        async { answered.await.unwrap() }
+    };
+    let app = Router::new().route("/", get(handler));
+    let server = rt::axum::serve(listener().await, app);
+    let address = server.local_addr().unwrap();
+    let server = rt::spawn(server.into_future());
+    let asking = rt::spawn(ask(address, HELLO));
+    let answer = futures_util::StreamExt::next(&mut is_asked).await.unwrap();
+    server.abort();
+    assert!(server.await.unwrap_err().is_cancelled());
+    assert!(TcpStream::connect(address).await.is_err());
+    answer.send("still here").unwrap();
+    assert!(asking.await.unwrap().ends_with("\r\n\r\nstill here"));
+}
+
 #[rt::test]
 async fn listener_that_fails() {
     struct Broken;

@@ -111,6 +111,32 @@ async fn reads_into_memory_of_every_kind() {
     }
 }
 
+#[cfg(unix)]
+#[rt::test]
+async fn pipes_of_a_child_and_a_file() {
+    use rt::process::Command;
+    use std::process::Stdio;
+    let mut child =
+        Command::new("tr").args(["a-z", "A-Z"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"through a child").await.unwrap();
+    input.shutdown().await.unwrap();
+    drop(input);
+    let mut output = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut output).await.unwrap();
+    assert_eq!(output, "THROUGH A CHILD");
+    assert!(child.wait().await.unwrap().success());
+
+    let path = std::env::temp_dir().join(format!("rt-tokio-io-{}", std::process::id()));
+    let mut file = rt::fs::File::create(&path).await.unwrap();
+    file.write_all(b"in a file").await.unwrap();
+    file.flush().await.unwrap();
+    let mut text = String::new();
+    rt::fs::File::open(&path).await.unwrap().read_to_string(&mut text).await.unwrap();
+    rt::fs::remove_file(&path).await.unwrap();
+    assert_eq!(text, "in a file");
+}
+
 /// `read` and `write` may be dropped whenever they have not returned: each byte comes once. Here each future lives for one poll.
 #[rt::test]
 async fn futures_dropped_after_every_poll() {

@@ -12,14 +12,17 @@ pub mod quinn;
 mod scratch;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+#[cfg(all(unix, any(feature = "hyper", feature = "tokio-io")))]
+mod uninit;
 
 /// Calls the macro of a bridge for every stream that is to read and write in another crate's way, with the bounds of its parameters.
+/// `receive` is `read` for those that can do without a copy.
 #[cfg(any(feature = "hyper", feature = "tokio-io"))]
 macro_rules! every_stream {
     ($bridge:ident) => {
-        $bridge!(read [] crate::TcpStream);
-        $bridge!(read [] crate::ReadHalf<'_>);
-        $bridge!(read [] crate::OwnedReadHalf);
+        $bridge!(receive [] crate::TcpStream);
+        $bridge!(receive [] crate::ReadHalf<'_>);
+        $bridge!(receive [] crate::OwnedReadHalf);
         $bridge!(write [] crate::TcpStream);
         $bridge!(write [] crate::WriteHalf<'_>);
         $bridge!(write [] crate::OwnedWriteHalf);

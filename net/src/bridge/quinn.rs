@@ -152,3 +152,46 @@ impl fmt::Debug for Poller {
         f.debug_struct("Poller").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::noop_waker_ref;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Wake, Waker};
+
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The queue is full as far as anybody knows; the datagram that goes out is the news that it is not.
+    #[test]
+    fn every_poller_of_a_socket_is_woken() {
+        rt_runtime::block_on(async {
+            let socket = mio::net::UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let state = UdpSocketState::new((&socket).into()).unwrap();
+            let socket = Arc::new(Socket { source: Source::new(socket).unwrap(), state });
+            socket.source.writable().await.unwrap();
+            let full = socket.source.try_io(Interest::WRITABLE, |_| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            assert_eq!(full.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+
+            let counts = [(); 3].map(|()| Arc::new(Count(AtomicU32::new(0))));
+            let mut pollers = [(); 3].map(|()| socket.clone().create_io_poller());
+            for (poller, count) in pollers.iter_mut().zip(&counts) {
+                let waker = Waker::from(count.clone());
+                assert!(poller.as_mut().poll_writable(&mut Context::from_waker(&waker)).is_pending());
+            }
+            let here = socket.local_addr().unwrap();
+            socket.source.get_ref().send_to(b"news", here).unwrap();
+            socket.source.writable().await.unwrap();
+            for (poller, count) in pollers.iter_mut().zip(&counts) {
+                assert_eq!(count.0.load(Ordering::Relaxed), 1);
+                assert!(poller.as_mut().poll_writable(&mut Context::from_waker(noop_waker_ref())).is_ready());
+            }
+        });
+    }
+}

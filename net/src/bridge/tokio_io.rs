@@ -9,6 +9,16 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
 macro_rules! implement {
+    (receive [$($bounds:tt)*] $stream:ty) => {
+        #[cfg(unix)]
+        impl<$($bounds)*> tokio::io::AsyncRead for $stream {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+                super::uninit::poll_read_tokio(&*self, cx, buf)
+            }
+        }
+        #[cfg(not(unix))]
+        implement!(read [$($bounds)*] $stream);
+    };
     (read [$($bounds:tt)*] $stream:ty) => {
         impl<$($bounds)*> tokio::io::AsyncRead for $stream {
             fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -186,16 +186,7 @@ impl<A> Connections<A> {
         if limit == usize::MAX {
             return Poll::Ready(());
         }
-        let waker = cx.waker().clone();
-        let mut table = self.0.lock();
-        if table.open.len() < limit {
-            drop(table);
-            return Poll::Ready(());
-        }
-        let replaced = table.server.replace(waker);
-        drop(table);
-        drop(replaced);
-        Poll::Pending
+        self.poll_until(|table| table.open.len() < limit, cx)
     }
 
     /// From now on, [`poll_ended`](Self::poll_ended) tells of connections that end.
@@ -204,16 +195,19 @@ impl<A> Connections<A> {
     }
 
     pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll_until(|table| table.has_ended, cx)
+    }
+
+    /// Looks again whenever a connection has ended.
+    fn poll_until(&self, is_so: impl Fn(&Table<A>) -> bool, cx: &Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut table = self.0.lock();
-        if table.has_ended {
-            drop(table);
-            return Poll::Ready(());
-        }
-        let replaced = table.server.replace(waker);
+        let (result, unused) =
+            if is_so(&table) { (Poll::Ready(()), Some(waker)) } else { (Poll::Pending, table.server.replace(waker)) };
+        // A waker may be the last that keeps a task, and is not dropped under the lock.
         drop(table);
-        drop(replaced);
-        Poll::Pending
+        drop(unused);
+        result
     }
 
     /// Tells all that it is over, waits for them, and aborts those that take too long.

@@ -1,16 +1,15 @@
 //! A TCP connection.
 
 use crate::addr::ToSocketAddrs;
-use crate::bytes::{offered, receive, room, send};
+use crate::bytes::{byte_stream, offered, receive, room, send};
+use crate::readiness::{operations_of_the_users, waits, waits_to_read, waits_to_write};
 use crate::tcp::connector::connect_by_default;
 use crate::tcp::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use futures_util::io::{AsyncRead, AsyncWrite};
-use rt_runtime::{Interest, Ready, Source};
+use rt_runtime::{Interest, Source};
 use socket2::SockRef;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -235,62 +234,10 @@ impl TcpStream {
         self.source.poll_read_io(cx, |io| io.peek(buf))
     }
 
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_read`](TcpStream::try_read) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source.readable().await
-    }
-
-    /// Waits until [`try_write`](TcpStream::try_write) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.writable().await
-    }
-
-    /// [`readable`](TcpStream::readable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_read_ready(cx)
-    }
-
-    /// [`writable`](TcpStream::writable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_write_ready(cx)
-    }
+    waits!();
+    waits_to_read!(TcpStream, try_read, poll_read_ready);
+    waits_to_write!(TcpStream, try_write, poll_write_ready);
+    operations_of_the_users!();
 
     /// Reads what is there. `Ok(0)` is the end, unless `buf` is empty.
     ///
@@ -328,29 +275,6 @@ impl TcpStream {
         self.source.try_bytes(Interest::WRITABLE, offered(bufs), |mut io| io.write_vectored(bufs))
     }
 
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, unless it is known that it would block.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) without a call when the stream is known not to be ready; otherwise those of `f`.
-    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.source.try_io(interest, |_| f())
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, when `interest` is satisfied, until it says
-    /// something else than `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `f`; the runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future has either not completed `f`, or has returned its result.
-    pub async fn async_io<R>(&self, interest: Interest, mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-        self.source.async_io(interest, |_| f()).await
-    }
-
     /// Two halves that borrow the stream, for reading and writing at the same time in one task.
     ///
     /// Where futures' `AsyncReadExt` is in scope, `stream.split()` is that trait's method, whose halves own the stream behind a
@@ -370,6 +294,16 @@ impl TcpStream {
 
     pub(crate) fn poll_read_bytes(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.source.poll_read_bytes(cx, buf.len(), |io| receive(io, buf))
+    }
+
+    /// Reads into memory of which nothing need be initialized. As many bytes as it says are then, at the beginning.
+    #[cfg(all(unix, any(feature = "hyper", feature = "tokio-io")))]
+    pub(crate) fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [std::mem::MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        self.source.poll_read_bytes(cx, buf.len(), |io| crate::bytes::receive_uninit(io, buf))
     }
 
     pub(crate) fn poll_read_bytes_vectored(
@@ -393,41 +327,7 @@ impl TcpStream {
     }
 }
 
-impl AsyncRead for TcpStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes_vectored(cx, bufs)
-    }
-}
-
-impl AsyncWrite for TcpStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_bytes(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_bytes_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown_now(Shutdown::Write))
-    }
-}
+byte_stream!(TcpStream);
 
 impl TryFrom<std::net::TcpStream> for TcpStream {
     type Error = io::Error;

@@ -138,7 +138,10 @@ fn certificate(peer: Peer<'_>, fault: &CertificateError) -> String {
                 "its certificate comes from an issuer that is not trusted here, or from itself; {option} adds whom to trust"
             )
         }
-        BadSignature => "its certificate bears the name of an issuer whose signature it does not bear".into(),
+        BadSignature => {
+            "a signature is wrong: that of its certificate's issuer, or the one that proves the certificate to be its own"
+                .into()
+        }
         BadEncoding => "its certificate cannot be decoded".into(),
         Revoked => "its certificate has been revoked".into(),
         fault => format!("its certificate is not good: {fault}"),

@@ -18,11 +18,50 @@ use std::time::Duration;
 /// How long a handshake may take where nobody says otherwise.
 pub(crate) const HANDSHAKE_TIMEOUT: Option<Duration> = Some(Duration::from_secs(10));
 
-/// The future of [`TlsConnector::connect`](crate::tls::TlsConnector::connect).
+/// The future of [`TlsConnector::connect`](crate::tls::TlsConnector::connect). Its limit in time counts from that call.
+///
+/// # Cancel safety
+///
+/// Dropping it drops the stream.
+///
+/// Counterpart: `tokio_rustls::Connect`.
+///
+/// ```
+/// # #[cfg(feature = "tls")]
+/// # mod example {
+/// use rt::net::TcpStream;
+/// use rt::net::tls::{Connect, TlsConnector};
+///
+/// fn shaking(connector: &TlsConnector, stream: TcpStream) -> Connect<TcpStream> {
+///     connector.connect("example.org", stream)
+/// }
+/// # }
+/// ```
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Connect<S>(pub(crate) Handshake<S>);
 
-/// The future of [`TlsAcceptor::accept`](crate::tls::TlsAcceptor::accept).
+/// The future of [`TlsAcceptor::accept`](crate::tls::TlsAcceptor::accept). Its limit in time counts from that call.
+///
+/// With TLS 1.3 it is over when the client has proved itself; the session tickets that a server sends then go out with what is
+/// written or read next, if the stream below does not take them at once.
+///
+/// # Cancel safety
+///
+/// Dropping it drops the stream.
+///
+/// Counterpart: `tokio_rustls::Accept`, which waits for the tickets, too.
+///
+/// ```
+/// # #[cfg(feature = "tls")]
+/// # mod example {
+/// use rt::net::TcpStream;
+/// use rt::net::tls::{Accept, TlsAcceptor};
+///
+/// fn shaking(acceptor: &TlsAcceptor, stream: TcpStream) -> Accept<TcpStream> {
+///     acceptor.accept(stream)
+/// }
+/// # }
+/// ```
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Accept<S>(pub(crate) Handshake<S>);
 

@@ -1,6 +1,6 @@
 //! Accepting in two steps: see what the client asks for, then choose.
 
-use crate::tls::acceptor::TlsAcceptor;
+use crate::tls::acceptor::{TlsAcceptor, check_early_data};
 use crate::tls::error::{self, Peer};
 use crate::tls::handshake::{Accept, Handshake, Limit, poll_alert};
 use crate::tls::session::Session;
@@ -105,9 +105,21 @@ impl<S> fmt::Debug for LazyAccept<S> {
     }
 }
 
-/// A client whose ClientHello is there and that waits for an answer.
+/// A client whose ClientHello is there and that waits for an answer. Dropping it closes the connection.
 ///
-/// Counterpart: `tokio_rustls::StartHandshake`. See [`LazyAccept`].
+/// Counterpart: `tokio_rustls::StartHandshake`.
+///
+/// ```
+/// # #[cfg(feature = "tls")]
+/// # mod example {
+/// use rt::net::TcpStream;
+/// use rt::net::tls::StartHandshake;
+///
+/// fn speaks_http2(start: &StartHandshake<TcpStream>) -> bool {
+///     start.client_hello().alpn().is_some_and(|mut protocols| protocols.any(|protocol| protocol == b"h2"))
+/// }
+/// # }
+/// ```
 pub struct StartHandshake<S> {
     tls: TlsAcceptor,
     accepted: Accepted,
@@ -143,6 +155,9 @@ impl<S> StartHandshake<S> {
     /// Those of [`accept`](StartHandshake::accept).
     pub fn accept_with(self, config: Arc<ServerConfig>) -> Accept<S> {
         let StartHandshake { tls, accepted, transport, limit } = self;
+        if let Err(error) = check_early_data(&config) {
+            return Accept(Handshake::failed(error));
+        }
         Accept(match accepted.into_connection(config) {
             Ok(connection) => {
                 let session = Session::new(transport, connection.into())

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 /// # Writing
 ///
 /// `write` encrypts what it takes and hands it to the stream below at once, in one system call if that takes it all. What that does
-/// not take waits in the stream: 64 KiB at most, for a further `write` waits until there is nothing left. A write that is dropped
+/// not take waits in the stream: 64 KiB of yours at most, for a further `write` waits until there is nothing left. A write that is dropped
 /// while it waits has taken nothing. What was taken is sent by the next `write`, `flush` or `close`, and while a read is polled:
 /// **flush before you wait for something else**, and close in the end. What waits in a stream that is dropped is lost.
 ///
@@ -36,7 +36,8 @@ use std::task::{Context, Poll};
 ///
 /// # Memory
 ///
-/// A stream that waits holds rustls' state, its read buffer of 4 KiB, and none of ours.
+/// A stream that waits holds rustls' state, its read buffer of 4 KiB, and none of ours. One whose reader is slow holds up to 33 KiB
+/// of records and what the last of them became, at most 16 KiB; the rest stays in the stream below, and so with the sender.
 ///
 /// # Cancel safety
 ///

@@ -1,6 +1,7 @@
 //! What Linux does for many datagrams: `recvmmsg`, `sendmmsg`, and trains of datagrams (`UDP_SEGMENT`).
 
-use crate::udp::batch::{DATAGRAMS_PER_CALL, Outgoing, RecvBatch, SendBatch, Slot};
+use crate::udp::recv_batch::{DATAGRAMS_PER_CALL, RecvBatch, Slot};
+use crate::udp::send_batch::{Outgoing, SendBatch};
 use crate::udp::system::{transmit, transmit_to};
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 use quinn_udp::{RecvMeta, UdpSocketState};
@@ -22,13 +23,8 @@ impl Offload {
         Self { longest: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Whether `error` may be about the train: it is not if the first datagram can not be sent alone, either.
-    fn may_be_about_a_train(error: Errno) -> bool {
-        matches!(error, Errno::INVAL | Errno::MSGSIZE | Errno::IO)
-    }
-
-    /// Draws the conclusion from `error`, which was about a train of datagrams of `length`.
-    fn learn_from(&self, error: Errno, length: usize) {
+    /// The system refused a train with `error` whose first datagram, `length` long, it then took.
+    fn learn(&self, error: Errno, length: usize) {
         match error {
             // The way can not do it at all: a device without checksums, or encryption.
             Errno::IO => self.longest.store(0, Relaxed),
@@ -36,6 +32,11 @@ impl Offload {
             _ => _ = self.longest.fetch_min(length - 1, Relaxed),
         }
     }
+}
+
+/// Whether `error` may be about a train and not about its datagrams.
+fn may_be_about_a_train(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::MSGSIZE | Errno::IO)
 }
 
 /// One `recvmmsg`: how many datagrams came.
@@ -82,9 +83,9 @@ fn send_the_first(io: &mio::net::UdpSocket, offload: &Offload, batch: &SendBatch
     if count > 1 {
         match send_train(io, &batch.rest()[..bytes], pending[0]) {
             Ok(()) => return Ok(count),
-            Err(error) if Offload::may_be_about_a_train(error) => {
+            Err(error) if may_be_about_a_train(error) => {
                 let sent = send_one(io, batch)?;
-                offload.learn_from(error, pending[0].length);
+                offload.learn(error, pending[0].length);
                 return Ok(sent);
             }
             Err(error) => return Err(error.into()),
@@ -208,12 +209,11 @@ mod tests {
         let offload = Offload::new();
         let datagrams = [Outgoing { length: 2000, to: None }; 2];
         let longest = || offload.longest.load(Relaxed);
-        assert!(!Offload::may_be_about_a_train(Errno::AGAIN) && !Offload::may_be_about_a_train(Errno::CONNREFUSED));
         assert_eq!(train(&datagrams, longest()).0, 2);
-        offload.learn_from(Errno::INVAL, 2000);
+        offload.learn(Errno::INVAL, 2000);
         assert_eq!(train(&datagrams, longest()).0, 1);
         assert_eq!(train(&[Outgoing { length: 1999, to: None }; 2], longest()).0, 2);
-        offload.learn_from(Errno::IO, 1);
+        offload.learn(Errno::IO, 1);
         assert_eq!(train(&[Outgoing { length: 1, to: None }; 2], longest()).0, 1);
     }
 

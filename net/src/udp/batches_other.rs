@@ -1,6 +1,7 @@
 //! Many datagrams where the system takes them one by one.
 
-use crate::udp::batch::{Outgoing, RecvBatch, SendBatch, Slot};
+use crate::udp::recv_batch::{RecvBatch, Slot};
+use crate::udp::send_batch::{Outgoing, SendBatch};
 use crate::udp::system::{receive_from, transmit, transmit_to};
 use std::io;
 

@@ -1,7 +1,8 @@
 //! Many datagrams in one call.
 
-use crate::udp::batch::{RecvBatch, SendBatch};
 use crate::udp::batches::{receive_batch, send_some};
+use crate::udp::recv_batch::RecvBatch;
+use crate::udp::send_batch::SendBatch;
 use crate::udp::socket::UdpSocket;
 use rt_runtime::Interest;
 use std::io;

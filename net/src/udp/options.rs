@@ -64,7 +64,7 @@ options! {
     tos_v4, set_tos_v4: u32, |s| s.tos_v4(), |s, v| s.set_tos_v4(v);
 }
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_vendor = "apple"))]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "macos"))]
 options! {
     /// The traffic class of the packets sent (IPv6).
     tclass_v6, set_tclass_v6: u32, |s| s.tclass_v6(), |s, v| s.set_tclass_v6(v);

@@ -1,9 +1,10 @@
 //! A UDP socket.
 
 use crate::addr::{ToSocketAddrs, addresses, first_that_works};
+use crate::readiness::{operations_of_the_users, waits, waits_to_read, waits_to_write};
 use crate::udp::batches::Offload;
 use crate::udp::system::{receive, receive_from, transmit, transmit_to};
-use rt_runtime::{Interest, Ready, Source};
+use rt_runtime::{Interest, Source};
 use socket2::SockRef;
 use std::fmt;
 use std::io;
@@ -243,85 +244,10 @@ impl UdpSocket {
         self.source.try_io(Interest::READABLE, |io| receive_from(io, buf))
     }
 
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_recv`](UdpSocket::try_recv) and its siblings are worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source.readable().await
-    }
-
-    /// Waits until [`try_send`](UdpSocket::try_send) and its siblings are worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.writable().await
-    }
-
-    /// [`readable`](UdpSocket::readable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_read_ready(cx)
-    }
-
-    /// [`writable`](UdpSocket::writable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_write_ready(cx)
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, unless it is known that it would block.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) without a call when the socket is known not to be ready; otherwise those of `f`.
-    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.source.try_io(interest, |_| f())
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, when `interest` is satisfied, until it says
-    /// something else than `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `f`; the runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future has either not completed `f`, or has returned its result.
-    pub async fn async_io<R>(&self, interest: Interest, mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-        self.source.async_io(interest, |_| f()).await
-    }
+    waits!();
+    waits_to_read!(UdpSocket, try_recv, poll_recv_ready);
+    waits_to_write!(UdpSocket, try_send, poll_send_ready);
+    operations_of_the_users!();
 
     pub(super) fn io(&self) -> &mio::net::UdpSocket {
         self.source.get_ref()

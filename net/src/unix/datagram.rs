@@ -1,9 +1,10 @@
 //! Datagrams between processes of one host.
 
 use crate::accept::Pause;
+use crate::readiness::{operations_of_the_users, waits, waits_to_read, waits_to_write};
 use crate::unix::addr::{address, target, target_of};
 use crate::unix::fds::{self, no_signal};
-use rt_runtime::{Interest, Ready, Source};
+use rt_runtime::{Interest, Source};
 use rustix::net::{RecvFlags, connect, recv, send};
 use std::fmt;
 use std::io;
@@ -280,85 +281,10 @@ impl UnixDatagram {
         self.source.async_io(Interest::READABLE, |io| fds::recv_with_fds(io, buf, fds)).await
     }
 
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_recv`](UnixDatagram::try_recv) and its siblings are worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source.readable().await
-    }
-
-    /// Waits until [`try_send`](UnixDatagram::try_send) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.writable().await
-    }
-
-    /// [`readable`](UnixDatagram::readable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_read_ready(cx)
-    }
-
-    /// [`writable`](UnixDatagram::writable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_write_ready(cx)
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, unless it is known that it would block.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) without a call when the socket is known not to be ready; otherwise those of `f`.
-    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.source.try_io(interest, |_| f())
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, when `interest` is satisfied, until it says
-    /// something else than `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `f`; the runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future has either not completed `f`, or has returned its result.
-    pub async fn async_io<R>(&self, interest: Interest, mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-        self.source.async_io(interest, |_| f()).await
-    }
+    waits!();
+    waits_to_read!(UnixDatagram, try_recv, poll_recv_ready);
+    waits_to_write!(UnixDatagram, try_send, poll_send_ready);
+    operations_of_the_users!();
 
     fn io(&self) -> &mio::net::UnixDatagram {
         self.source.get_ref()

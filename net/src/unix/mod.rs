@@ -11,6 +11,7 @@ mod listener;
 pub mod pipe;
 mod split;
 mod stream;
+mod stream_bytes;
 
 /// The address of a Unix socket: a path, nothing, or on Linux an abstract name (see
 /// `std::os::linux::net::SocketAddrExt`, which makes and reads those).

@@ -1,23 +1,18 @@
 //! A connection between two processes of one host.
 
 use crate::accept::Pause;
-use crate::bytes::{offered, room, send};
+use crate::readiness::{operations_of_the_users, waits, waits_to_read, waits_to_write};
 use crate::unix::addr::address;
 use crate::unix::creds::{self, UCred};
-use crate::unix::fds;
 use crate::unix::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use futures_util::io::{AsyncRead, AsyncWrite};
-use rt_runtime::{Interest, Ready, Source};
-use std::cell::Cell;
+use rt_runtime::Source;
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 /// A Unix stream, made by [`connect`](UnixStream::connect), [`UnixListener::accept`](crate::UnixListener::accept) or
 /// [`pair`](UnixStream::pair).
@@ -207,177 +202,10 @@ impl UnixStream {
         }
     }
 
-    /// Writes from `buf`, and `fds` with its first byte. How many bytes were written: at least one, and then all descriptors are on
-    /// the way. They are duplicates: the caller's stay open.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there are descriptors and no byte to go with them, or more than
-    /// [`MAX_FDS`](crate::unix::MAX_FDS) of them; otherwise those of `sendmsg`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, nothing was sent.
-    pub async fn send_with_fds(&self, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-        if buf.is_empty() && !fds.is_empty() {
-            let alone = "descriptors travel with bytes: at least one byte must be sent with them";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, alone));
-        }
-        self.source.async_io(Interest::WRITABLE, |io| fds::send_with_fds(io, buf, fds)).await
-    }
-
-    /// Reads what is there: how many bytes, and how many descriptors came with them, which are in the first places of `fds`. They
-    /// are closed when a child process executes a program. A read ends behind the bytes with which descriptors came.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidData`](io::ErrorKind::InvalidData) if more descriptors came than `fds` has places for or this process may open:
-    /// those that came are closed, and the bytes are in `buf`. Otherwise those of `recvmsg`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, nothing was read.
-    ///
-    /// ```
-    /// use rt::net::UnixStream;
-    /// use std::os::fd::AsFd;
-    ///
-    /// # fn main() -> std::io::Result<()> {
-    /// # rt::block_on(async {
-    /// // The end of a second connection travels through the first.
-    /// let (near, far) = UnixStream::pair()?;
-    /// let (gift, rest) = UnixStream::pair()?;
-    /// near.send_with_fds(b"!", &[gift.as_fd()]).await?;
-    ///
-    /// let (mut buf, mut fds) = ([0; 16], [const { None }; 1]);
-    /// assert_eq!(far.recv_with_fds(&mut buf, &mut fds).await?, (1, 1));
-    /// let gift = UnixStream::from_std(fds[0].take().unwrap().into())?;
-    /// rest.try_write(b"through")?;
-    /// gift.readable().await?;
-    /// assert_eq!(gift.try_read(&mut buf)?, 7);
-    /// # Ok(())
-    /// # })
-    /// # }
-    /// ```
-    pub async fn recv_with_fds(&self, buf: &mut [u8], fds: &mut [Option<OwnedFd>]) -> io::Result<(usize, usize)> {
-        self.source.async_io(Interest::READABLE, |io| fds::recv_with_fds(io, buf, fds)).await
-    }
-
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_read`](UnixStream::try_read) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source.readable().await
-    }
-
-    /// Waits until [`try_write`](UnixStream::try_write) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.writable().await
-    }
-
-    /// [`readable`](UnixStream::readable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_read_ready(cx)
-    }
-
-    /// [`writable`](UnixStream::writable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_write_ready(cx)
-    }
-
-    /// Reads what is there. `Ok(0)` is the end, unless `buf` is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is there; otherwise those of `recvmsg`.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_read_vectored(&mut [IoSliceMut::new(buf)])
-    }
-
-    /// Reads what is there into several buffers, one after the other.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is there; otherwise those of `recvmsg`.
-    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.source.try_io(Interest::READABLE, |io| Ok(receive(io, bufs)?.bytes))
-    }
-
-    /// Writes what there is room for.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room; otherwise those of `send`.
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.source.try_bytes(Interest::WRITABLE, buf.len(), |io| send(io, buf))
-    }
-
-    /// Writes what there is room for, from several buffers, one after the other.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room; otherwise those of `writev`.
-    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.source.try_bytes(Interest::WRITABLE, offered(bufs), |mut io| io.write_vectored(bufs))
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, unless it is known that it would block.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) without a call when the stream is known not to be ready; otherwise those of `f`.
-    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.source.try_io(interest, |_| f())
-    }
-
-    /// Calls `f`, which does one non-blocking operation of its own on this socket, when `interest` is satisfied, until it says
-    /// something else than `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `f`; the runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future has either not completed `f`, or has returned its result.
-    pub async fn async_io<R>(&self, interest: Interest, mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-        self.source.async_io(interest, |_| f()).await
-    }
+    waits!();
+    waits_to_read!(UnixStream, try_read, poll_read_ready);
+    waits_to_write!(UnixStream, try_write, poll_write_ready);
+    operations_of_the_users!();
 
     /// Two halves that borrow the stream, for reading and writing at the same time in one task.
     ///
@@ -396,71 +224,8 @@ impl UnixStream {
         self.source.get_ref()
     }
 
-    pub(super) fn poll_read_bytes(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes_vectored(cx, &mut [IoSliceMut::new(buf)])
-    }
-
-    pub(super) fn poll_read_bytes_vectored(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let room = room(bufs);
-        let is_drained = Cell::new(false);
-        let operation = |io: &_| {
-            let received = receive(io, bufs)?;
-            is_drained.set(0 < received.bytes && received.bytes < room && received.is_all);
-            Ok(received.bytes)
-        };
-        self.source.poll_read_until_drained(cx, operation, |_| is_drained.get())
-    }
-
-    pub(super) fn poll_write_bytes(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.source.poll_write_bytes(cx, buf.len(), |io| send(io, buf))
-    }
-
-    pub(super) fn poll_write_bytes_vectored(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.source.poll_write_bytes(cx, offered(bufs), |mut io| io.write_vectored(bufs))
-    }
-}
-
-impl AsyncRead for UnixStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_read_bytes_vectored(cx, bufs)
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_bytes(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_bytes_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown_now(Shutdown::Write))
+    pub(super) fn source(&self) -> &Source<mio::net::UnixStream> {
+        &self.source
     }
 }
 
@@ -489,27 +254,4 @@ impl AsRawFd for UnixStream {
     fn as_raw_fd(&self) -> RawFd {
         self.io().as_raw_fd()
     }
-}
-
-/// What one read gave.
-struct Received {
-    bytes: usize,
-    /// A read that was not filled took all that was there. A read ends early, with more bytes behind it, where descriptors came with
-    /// the bytes, and where the system tells apart who wrote them.
-    is_all: bool,
-}
-
-/// `recvmsg` and not `recv`, for its flags: they say that something came with the bytes for which we have given no room.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn receive(io: &mio::net::UnixStream, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
-    use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recvmsg};
-    // More buffers would be an error.
-    let count = bufs.len().min(crate::bytes::MOST_BUFFERS);
-    let message = recvmsg(io, &mut bufs[..count], &mut RecvAncillaryBuffer::default(), RecvFlags::CMSG_CLOEXEC)?;
-    Ok(Received { bytes: message.bytes, is_all: !message.flags.contains(ReturnFlags::CTRUNC) })
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive(mut io: &mio::net::UnixStream, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
-    Ok(Received { bytes: io::Read::read_vectored(&mut io, bufs)?, is_all: false })
 }

@@ -49,7 +49,9 @@ pub(crate) fn connect(line: &str, load: Load) -> io::Result<Box<dyn Generator>> 
         Load::Http1 { connections } => Box::new(Exchange::connect(&tcp(line)?, connections, 1, HTTP1_REQUEST)?),
         Load::Bulk { connections } => Box::new(Bulk::connect(tcp(line)?, connections)?),
         Load::Connect { connections } => Box::new(Churn::new(tcp(line)?, connections)?),
-        Load::Datagrams { clients, in_flight } => Box::new(Datagrams::open(tcp(line)?, clients, in_flight)?),
+        Load::Datagrams { clients, in_flight, trains } => {
+            Box::new(Datagrams::open(tcp(line)?, clients, in_flight, trains)?)
+        }
         Load::Http2 { connections, streams } => Box::new(Http2::connect(tcp(line)?, connections, streams)?),
     })
 }

@@ -22,6 +22,8 @@ use super::Subject;
 pub const BATCH: usize = 32;
 /// Room for one datagram.
 pub const DATAGRAM: usize = 1_500;
+/// Room for a train of datagrams.
+pub const TRAIN: usize = 65_535;
 
 /// Sends datagrams back to where they came from.
 pub trait Udp: Subject {
@@ -30,6 +32,11 @@ pub trait Udp: Subject {
 
     /// As many at a time as there are, up to [`BATCH`]; one by one where the runtime has no batches.
     fn echo_batches(socket: UdpSocket) -> impl Future<Output = io::Result<()>> {
+        Self::echo(socket)
+    }
+
+    /// The same, with datagrams that are received and sent as trains; one by one where the runtime has none.
+    fn echo_trains(socket: UdpSocket) -> impl Future<Output = io::Result<()>> {
         Self::echo(socket)
     }
 }

@@ -1,9 +1,9 @@
 //! rt.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net;
 use std::os::unix::net as unix;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use futures_util::AsyncWriteExt;
@@ -12,7 +12,7 @@ use rt::net::tls::TlsAcceptor;
 use rt::net::{DnsResolver, RecvBatch, SendBatch, TcpListener, UdpSocket, UnixListener, lookup_host};
 use rustls::ServerConfig;
 
-use super::{BATCH, DATAGRAM, Http, Idle, Names, Tls, Udp, Unix};
+use super::{BATCH, DATAGRAM, Http, Idle, Names, TRAIN, Tls, Udp, Unix};
 use crate::subject::Service;
 use crate::subject::rt::{Buffered, Flavor, RtOf};
 
@@ -27,17 +27,27 @@ impl<F: Flavor> Udp for RtOf<F> {
     }
 
     async fn echo_batches(socket: net::UdpSocket) -> io::Result<()> {
+        let come = RecvBatch::new(BATCH, DATAGRAM);
+        echo_many(&UdpSocket::from_std(socket)?, come, SendBatch::new(BATCH, BATCH * DATAGRAM)).await
+    }
+
+    async fn echo_trains(socket: net::UdpSocket) -> io::Result<()> {
         let socket = UdpSocket::from_std(socket)?;
-        let mut come = RecvBatch::new(BATCH, DATAGRAM);
-        let mut going = SendBatch::new(BATCH, BATCH * DATAGRAM);
-        loop {
-            socket.recv_many(&mut come).await?;
-            for datagram in &come {
-                assert!(going.push(datagram.data, datagram.from), "as much room as there was to receive");
-            }
-            while !going.is_empty() {
+        socket.set_gro(true)?;
+        echo_many(&socket, RecvBatch::new(BATCH, TRAIN), SendBatch::new(BATCH * BATCH, BATCH * TRAIN)).await
+    }
+}
+
+async fn echo_many(socket: &UdpSocket, mut come: RecvBatch, mut going: SendBatch) -> io::Result<()> {
+    loop {
+        socket.recv_many(&mut come).await?;
+        for datagram in &come {
+            while !going.push(datagram.data, datagram.from) {
                 socket.send_many(&mut going).await?;
             }
+        }
+        while !going.is_empty() {
+            socket.send_many(&mut going).await?;
         }
     }
 }
@@ -82,7 +92,13 @@ impl<F: Flavor> Names for RtOf<F> {
     }
 
     fn lookups() -> Option<u64> {
-        Some(DnsResolver::system().metrics().begun)
+        static RESOLVER: OnceLock<DnsResolver> = OnceLock::new();
+        let resolver = RESOLVER.get_or_init(|| {
+            let resolver = DnsResolver::system();
+            DnsResolver::set_default(resolver.clone());
+            resolver
+        });
+        Some(resolver.metrics().begun)
     }
 }
 
@@ -93,7 +109,11 @@ impl<F: Flavor> Idle for RtOf<F> {
             let (mut stream, _) = listener.accept().await?;
             rt::spawn(async move {
                 stream.write_all(&[1]).await?;
-                stream.readable().await
+                // It may be ready too soon.
+                while stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                    stream.readable().await?;
+                }
+                io::Result::Ok(())
             });
         }
     }

@@ -1,6 +1,6 @@
 //! tokio, with tokio-rustls and axum.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net;
 use std::os::unix::net as unix;
 use std::sync::Arc;
@@ -74,7 +74,11 @@ impl<F: Flavor> Idle for TokioOf<F> {
             let (mut stream, _) = listener.accept().await?;
             tokio::spawn(async move {
                 stream.write_all(&[1]).await?;
-                stream.readable().await
+                // It may be ready too soon.
+                while stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                    stream.readable().await?;
+                }
+                io::Result::Ok(())
             });
         }
     }

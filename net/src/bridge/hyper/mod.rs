@@ -197,6 +197,20 @@ impl fmt::Debug for Sleep {
 }
 
 macro_rules! implement {
+    (receive [$($bounds:tt)*] $stream:ty) => {
+        #[cfg(unix)]
+        impl<$($bounds)*> hyper::rt::Read for $stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: ReadBufCursor<'_>,
+            ) -> Poll<Result<()>> {
+                super::uninit::poll_read_hyper(&*self, cx, buf)
+            }
+        }
+        #[cfg(not(unix))]
+        implement!(read [$($bounds)*] $stream);
+    };
     (read [$($bounds:tt)*] $stream:ty) => {
         impl<$($bounds)*> hyper::rt::Read for $stream {
             fn poll_read(

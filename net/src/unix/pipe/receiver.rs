@@ -1,9 +1,10 @@
 //! The reading end of a pipe.
 
 use crate::bytes::room;
+use crate::readiness::{waits, waits_to_read};
 use crate::unix::pipe::{End, checked, set_blocking};
 use futures_util::io::AsyncRead;
-use rt_runtime::{Interest, Ready, Source};
+use rt_runtime::{Interest, Source};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -90,40 +91,8 @@ impl Receiver {
         Ok(self.source.into_inner().into())
     }
 
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_read`](Receiver::try_read) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source.readable().await
-    }
-
-    /// [`readable`](Receiver::readable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_read_ready(cx)
-    }
+    waits!();
+    waits_to_read!(Receiver, try_read, poll_read_ready);
 
     /// Reads what is there. `Ok(0)` is the end, unless `buf` is empty.
     ///

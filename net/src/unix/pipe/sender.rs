@@ -1,9 +1,10 @@
 //! The writing end of a pipe.
 
 use crate::bytes::offered;
+use crate::readiness::{waits, waits_to_write};
 use crate::unix::pipe::{End, checked, set_blocking};
 use futures_util::io::AsyncWrite;
-use rt_runtime::{Interest, Ready, Source};
+use rt_runtime::{Interest, Source};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -84,40 +85,8 @@ impl Sender {
         Ok(self.source.into_inner().into())
     }
 
-    /// Waits until any of `interest` is the case, and tells what is.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.source.ready(interest).await
-    }
-
-    /// Waits until [`try_write`](Sender::try_write) is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when the future is dropped; others that wait go on waiting.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.writable().await
-    }
-
-    /// [`writable`](Sender::writable) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has shut down.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_write_ready(cx)
-    }
+    waits!();
+    waits_to_write!(Sender, try_write, poll_write_ready);
 
     /// Writes what there is room for.
     ///
