@@ -19,7 +19,7 @@ pub(crate) struct Session<S> {
     /// Whom a client connected to. On the server, rustls knows it.
     domain: Option<Box<str>>,
     /// rustls has plaintext, or knows of the end.
-    is_readable: bool,
+    pub(crate) is_readable: bool,
     /// There was a close_notify, or the stream below has ended.
     has_ended: bool,
     /// rustls gave the connection up; it tells why again whenever it is asked.
