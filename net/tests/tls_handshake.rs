@@ -17,7 +17,7 @@ use pipe::{End, pipe};
 use rt_net::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rt_net::tls::rustls::server::{ClientHello, ResolvesServerCert};
 use rt_net::tls::rustls::sign::CertifiedKey;
-use rt_net::tls::rustls::{self, HandshakeKind};
+use rt_net::tls::rustls::{self, HandshakeKind, version};
 use rt_net::tls::{TlsAcceptor, TlsConnector, TlsStream};
 use std::error::Error;
 use std::io;
@@ -388,6 +388,45 @@ fn peer_that_stalls_is_given_ten_seconds() {
     });
 }
 
+/// All that a side still has to do is to send, and the other one takes nothing and has said its last word.
+#[test]
+fn peer_that_ends_before_it_has_taken_the_last_flight() {
+    paused(async {
+        let authority = Authority::new("roots");
+        let acceptor = authority.identity(&["localhost"]).acceptor();
+        let began = rt::time::Instant::now();
+        let (near, mut far) = pipe(40);
+        let (mut real_near, real_far) = pipe(1 << 16);
+        let mut accepting = Box::pin(acceptor.accept(real_far));
+        let server = async {
+            real_near.write_all(&record(&mut far).await).await.unwrap();
+            assert!(poll_once(accepting.as_mut()).await.is_pending());
+            carry(&mut real_near, &mut far).await;
+            far.close().await.unwrap();
+            far
+        };
+        let (result, _far) = join(only(&version::TLS13, &authority).connect("localhost", near), server).await;
+        assert_eq!((result.unwrap_err().kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 10));
+
+        let began = rt::time::Instant::now();
+        let (mut near, far) = pipe(40);
+        let (real_near, mut real_far) = pipe(1 << 16);
+        let mut connecting = Box::pin(only(&version::TLS12, &authority).connect("localhost", real_near));
+        let client = async {
+            assert!(poll_once(connecting.as_mut()).await.is_pending());
+            carry(&mut real_far, &mut near).await;
+            // From ServerHello to ServerHelloDone.
+            real_far.write_all(&record(&mut near).await).await.unwrap();
+            assert!(poll_once(connecting.as_mut()).await.is_pending());
+            carry(&mut real_far, &mut near).await;
+            near.close().await.unwrap();
+            near
+        };
+        let (result, _near) = join(acceptor.accept(far), client).await;
+        assert_eq!((result.unwrap_err().kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 10));
+    });
+}
+
 #[test]
 fn limit_that_is_set_or_taken_away() {
     paused(async {
@@ -485,6 +524,16 @@ async fn carry(from: &mut End, to: &mut End) {
     let mut bytes = vec![0; from.arrived()];
     from.read_exact(&mut bytes).await.unwrap();
     to.write_all(&bytes).await.unwrap();
+}
+
+/// The next record that arrives.
+async fn record(from: &mut End) -> Vec<u8> {
+    let mut record = vec![0; 5];
+    from.read_exact(&mut record).await.unwrap();
+    let length = usize::from(u16::from_be_bytes([record[3], record[4]]));
+    record.resize(5 + length, 0);
+    from.read_exact(&mut record[5..]).await.unwrap();
+    record
 }
 
 /// The error, whose text has `part` in it.

@@ -11,12 +11,16 @@ mod pipe;
 
 use certificates::Authority;
 use futures_util::future::{join, try_join};
-use futures_util::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, copy};
+use futures_util::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
 use pairs::{VERSIONS, only, poll_once, shake, tcp};
-use pipe::pipe;
+use pipe::{End, pipe};
 use rt_net::tls::rustls::{self, version};
 use std::error::Error;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 #[test]
 fn echo_with_both_versions() {
@@ -391,6 +395,94 @@ fn reader_in_another_task_does_not_take_the_writers_place() {
         assert_eq!(received, 10_000);
         assert!(reading.await.unwrap() >= 34);
     });
+}
+
+/// The stream below has one waker for what goes out. A flush waits there, and a reader has an alert to send.
+#[test]
+fn reader_does_not_take_the_place_of_who_flushes() {
+    flavor::block_on(async {
+        let (near, far) = pipe(1 << 16);
+        let (near, far) = (Gated::open(near), Gated::open(far));
+        let gate = near.gate.clone();
+        let (mut near, mut far) = shake(&version::TLS13, near, far).await;
+        far.write_all(b"x").await.unwrap();
+        near.read_exact(&mut [0; 1]).await.unwrap();
+        near.write_all(b"waits").await.unwrap();
+        gate.lock().unwrap().is_closed = true;
+        let flushes = Arc::new(Count::default());
+        let waker = flushes.clone().into();
+        assert!(Pin::new(&mut near).poll_flush(&mut Context::from_waker(&waker)).is_pending());
+        far.write_all(b"bad").await.unwrap();
+        near.get_ref().end.tamper(|bytes| *bytes.back_mut().unwrap() ^= 1);
+        let read = poll_once(Box::pin(near.read(&mut [0; 8])).as_mut()).await;
+        assert!(matches!(read, Poll::Ready(Err(_))), "{read:?}");
+        let waiting = {
+            let mut gate = gate.lock().unwrap();
+            gate.is_closed = false;
+            gate.waiting.take()
+        };
+        waiting.unwrap().wake();
+        assert_eq!(flushes.0.load(Ordering::Relaxed), 1);
+        near.flush().await.unwrap();
+    });
+}
+
+/// A stream that takes and passes on nothing while its gate is closed.
+struct Gated {
+    end: End,
+    gate: Arc<Mutex<Gate>>,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_closed: bool,
+    waiting: Option<Waker>,
+}
+
+impl Gated {
+    fn open(end: End) -> Gated {
+        Gated { end, gate: Arc::default() }
+    }
+
+    fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut gate = self.gate.lock().unwrap();
+        if gate.is_closed {
+            gate.waiting = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl AsyncRead for Gated {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.end).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Gated {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_open(cx));
+        Pin::new(&mut self.end).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_open(cx).map(Ok)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_open(cx));
+        Pin::new(&mut self.end).poll_close(cx)
+    }
+}
+
+#[derive(Default)]
+struct Count(AtomicU32);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[test]

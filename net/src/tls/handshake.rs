@@ -179,6 +179,10 @@ fn poll_shaking<S: AsyncRead + AsyncWrite + Unpin>(
                 return Poll::Ready(Ok(()));
             }
         }
+        // There is plaintext, or the end: all that is left is to send, and what comes now is for later.
+        if !session.connection.is_handshaking() && session.is_readable {
+            return Poll::Pending;
+        }
         // Also while ours is not sent: with little room between them, both sides might write and nobody read.
         match ready!(session.poll_receive(cx)) {
             Ok(0) if session.connection.is_handshaking() => {

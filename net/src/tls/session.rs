@@ -19,13 +19,13 @@ pub(crate) struct Session<S> {
     /// Whom a client connected to. On the server, rustls knows it.
     domain: Option<Box<str>>,
     /// rustls has plaintext, or knows of the end.
-    is_readable: bool,
+    pub(crate) is_readable: bool,
     /// There was a close_notify, or the stream below has ended.
     has_ended: bool,
     /// rustls gave the connection up; it tells why again whenever it is asked.
     has_failed: bool,
     is_closing: bool,
-    /// Who waits for the stream below to take records. Readers send what waits as well, but must not take this one's place there.
+    /// Who waits for the stream below to take records, pass them on or close. Readers send what waits as well, but must not take this one's place there.
     writer: Option<Waker>,
 }
 
@@ -215,15 +215,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The same for one who waits for it, and whose place readers keep.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = self.poll_send(cx);
-        if polled.is_ready() {
-            self.writer = None;
-        } else {
-            match &mut self.writer {
-                Some(writer) => writer.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-        }
+        self.keep_place(&polled, cx);
         polled
+    }
+
+    /// Remembers who waits in the stream below.
+    fn keep_place(&mut self, polled: &Poll<io::Result<()>>, cx: &Context<'_>) {
+        match &mut self.writer {
+            writer if polled.is_ready() => *writer = None,
+            Some(writer) => writer.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
     }
 
     #[inline]
@@ -255,7 +257,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_sent(cx))?;
-        Pin::new(&mut self.transport.io).poll_flush(cx)
+        let polled = Pin::new(&mut self.transport.io).poll_flush(cx);
+        self.keep_place(&polled, cx);
+        polled
     }
 
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -264,6 +268,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.connection.send_close_notify();
         }
         ready!(self.poll_sent(cx))?;
-        Pin::new(&mut self.transport.io).poll_close(cx)
+        let polled = Pin::new(&mut self.transport.io).poll_close(cx);
+        self.keep_place(&polled, cx);
+        polled
     }
 }
