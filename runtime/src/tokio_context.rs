@@ -11,7 +11,7 @@ pub(crate) use self::off::{Entered, TokioContext};
 #[cfg(feature = "tokio-context")]
 mod on {
     use std::fmt;
-    use std::sync::{Mutex, OnceLock, PoisonError};
+    use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
     use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 
@@ -21,9 +21,18 @@ mod on {
     /// Started by the first thread that enters.
     #[derive(Default)]
     struct Beside {
-        handle: OnceLock<Handle>,
-        /// `None` before the start and after the end.
-        runtime: Mutex<Option<Runtime>>,
+        /// `None` inside: our runtime had ended before anybody entered.
+        handle: OnceLock<Option<Handle>>,
+        state: Mutex<State>,
+    }
+
+    #[derive(Default)]
+    enum State {
+        #[default]
+        NotStarted,
+        Started(Runtime),
+        /// A worker that begins late must not start another one, which nobody would end.
+        Ended,
     }
 
     impl TokioContext {
@@ -38,8 +47,8 @@ mod on {
 
         /// Ends it without waiting: its tasks are dropped on its own thread.
         pub(crate) fn shut_down(&self) {
-            let runtime = self.0.as_ref().and_then(|beside| beside.lock().take());
-            if let Some(runtime) = runtime {
+            let state = self.0.as_ref().map(|beside| std::mem::replace(&mut *beside.lock(), State::Ended));
+            if let Some(State::Started(runtime)) = state {
                 runtime.shutdown_background();
             }
         }
@@ -49,10 +58,14 @@ mod on {
         fn enter(&self) -> Option<EnterGuard<'_>> {
             // On a thread that exits, tokio's own thread-local storage may be gone, and `enter` would panic.
             let is_exiting = Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed());
-            if is_exiting { None } else { Some(self.handle.get_or_init(|| self.start()).enter()) }
+            if is_exiting { None } else { self.handle.get_or_init(|| self.start()).as_ref().map(Handle::enter) }
         }
 
-        fn start(&self) -> Handle {
+        fn start(&self) -> Option<Handle> {
+            let mut state = self.lock();
+            if matches!(*state, State::Ended) {
+                return None;
+            }
             let runtime = Builder::new_multi_thread()
                 .worker_threads(1)
                 .thread_name("rt-tokio")
@@ -60,12 +73,12 @@ mod on {
                 .build()
                 .expect("tokio's runtime for `Builder::tokio_context` could not be started");
             let handle = runtime.handle().clone();
-            *self.lock() = Some(runtime);
-            handle
+            *state = State::Started(runtime);
+            Some(handle)
         }
 
-        fn lock(&self) -> std::sync::MutexGuard<'_, Option<Runtime>> {
-            self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
+        fn lock(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
@@ -75,6 +88,20 @@ mod on {
     impl fmt::Debug for Entered<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("Entered")
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn who_enters_after_the_end_starts_nothing() {
+            let context = TokioContext::new(true);
+            context.shut_down();
+            let entered = context.enter();
+            assert!(Handle::try_current().is_err());
+            drop(entered);
         }
     }
 }
