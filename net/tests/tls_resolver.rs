@@ -11,10 +11,12 @@ use certificates::{Authority, Folder, Identity};
 use futures_util::future::join;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use pipe::{End, pipe};
+use rt_net::tls::rustls;
 use rt_net::tls::rustls::pki_types::{CertificateDer, pem::PemObject};
 use rt_net::tls::{SniResolver, TlsAcceptor, TlsStream};
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
 #[test]
 fn name_then_wildcard_then_default() {
@@ -98,6 +100,51 @@ fn names_given_by_hand() {
         );
         resolver.set_default_pem_files(&certificate, &key).unwrap();
     });
+}
+
+#[test]
+fn names_that_end_with_a_dot() {
+    flavor::block_on(async {
+        let authority = Authority::new("roots");
+        let folder = Folder::new("names_that_end_with_a_dot");
+        let identity = authority.identity(&["one.example", "*.two.example"]);
+        let (certificate, key) = identity.write(&folder, "cert");
+        let resolver = Arc::new(SniResolver::new());
+        resolver.add_pem_files_for(["one.example.", "*.two.example."], &certificate, &key).unwrap();
+        let acceptor = TlsAcceptor::builder().resolver(resolver.clone()).build().unwrap();
+        for name in ["one.example", "one.example.", "www.two.example", "www.two.example."] {
+            shake(&authority, name, &acceptor).await.0.unwrap();
+            // As a client says it that does not take the dot away.
+            let (mut near, far) = pipe(1 << 16);
+            near.write_all(&client_hello(name)).await.unwrap();
+            let start = acceptor.accept_lazy(far).await.unwrap();
+            assert_eq!(start.client_hello().server_name(), Some(name));
+            let mut accepting = Box::pin(start.accept());
+            let polled = std::future::poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await;
+            assert!(polled.is_pending(), "{name}: {polled:?}");
+        }
+        for name in [".", "one.example..", "*."] {
+            resolver.add_pem_files_for([name], &certificate, &key).unwrap_err();
+        }
+    });
+}
+
+/// A client's first record, with `name` in it as it is.
+fn client_hello(name: &str) -> Vec<u8> {
+    let plain = name.trim_end_matches('.');
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    // The name that is sent is as long, and the dot takes the place of its last byte.
+    let stand_in = if plain == name { plain.to_owned() } else { format!("{plain}x") };
+    let mut client = rustls::ClientConnection::new(Arc::new(config), stand_in.clone().try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    let at = hello.windows(stand_in.len()).position(|window| window == stand_in.as_bytes()).unwrap();
+    hello[at..at + name.len()].copy_from_slice(name.as_bytes());
+    hello
 }
 
 #[test]

@@ -11,26 +11,27 @@ pub(crate) use self::off::{Entered, TokioContext};
 #[cfg(feature = "tokio-context")]
 mod on {
     use std::fmt;
-    use std::sync::{Mutex, OnceLock, PoisonError};
+    use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
     use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 
     /// `None` unless the runtime was built with it.
     pub(crate) struct TokioContext(Option<Beside>);
 
-    /// Started by the first thread that enters, unless it has ended before.
+    /// Started by the first thread that enters.
     #[derive(Default)]
     struct Beside {
+        /// `None` inside: our runtime had ended before anybody entered.
         handle: OnceLock<Option<Handle>>,
-        stage: Mutex<Stage>,
+        state: Mutex<State>,
     }
 
     #[derive(Default)]
-    enum Stage {
+    enum State {
         #[default]
-        New,
-        Running(Runtime),
-        /// Whoever enters from now on starts nothing: nobody would end it.
+        NotStarted,
+        Started(Runtime),
+        /// A worker that begins late must not start another one, which nobody would end.
         Ended,
     }
 
@@ -44,11 +45,10 @@ mod on {
             Entered(self.0.as_ref().and_then(Beside::enter))
         }
 
-        /// Ends it for good, without waiting: its tasks are dropped on its own thread.
+        /// Ends it without waiting: its tasks are dropped on its own thread.
         pub(crate) fn shut_down(&self) {
-            let Some(beside) = &self.0 else { return };
-            let stage = std::mem::replace(&mut *beside.lock(), Stage::Ended);
-            if let Stage::Running(runtime) = stage {
+            let state = self.0.as_ref().map(|beside| std::mem::replace(&mut *beside.lock(), State::Ended));
+            if let Some(State::Started(runtime)) = state {
                 runtime.shutdown_background();
             }
         }
@@ -62,8 +62,8 @@ mod on {
         }
 
         fn start(&self) -> Option<Handle> {
-            let mut stage = self.lock();
-            if matches!(*stage, Stage::Ended) {
+            let mut state = self.lock();
+            if matches!(*state, State::Ended) {
                 return None;
             }
             let runtime = Builder::new_multi_thread()
@@ -73,12 +73,12 @@ mod on {
                 .build()
                 .expect("tokio's runtime for `Builder::tokio_context` could not be started");
             let handle = runtime.handle().clone();
-            *stage = Stage::Running(runtime);
+            *state = State::Started(runtime);
             Some(handle)
         }
 
-        fn lock(&self) -> std::sync::MutexGuard<'_, Stage> {
-            self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        fn lock(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
@@ -95,13 +95,13 @@ mod on {
     mod tests {
         use super::*;
 
-        /// A handle may be entered after its runtime has ended.
         #[test]
-        fn nothing_is_started_after_the_end() {
+        fn who_enters_after_the_end_starts_nothing() {
             let context = TokioContext::new(true);
             context.shut_down();
-            let _entered = context.enter();
+            let entered = context.enter();
             assert!(Handle::try_current().is_err());
+            drop(entered);
         }
     }
 }

@@ -86,7 +86,9 @@ impl Example {
     /// Waits until it ends by itself. Standard input stays open meanwhile, unless it was closed before.
     pub(crate) fn end(mut self) -> End {
         let stdout = self.stdout.rest();
-        let stderr = self.stderr.rest();
+        let mut stderr = self.stderr.rest();
+        // On a machine that is busy with other things, any poll may take long.
+        stderr.retain(|line| !line.contains(" has not given way for "));
         let code = self.child.wait().expect("the example was started").code();
         End { code, stdout, stderr }
     }

@@ -83,6 +83,10 @@ struct Socket {
     state: UdpSocketState,
 }
 
+/// Whether `UdpSocketState::recv` fills several buffers: by `recvmmsg`, or one is all it is ever given.
+const RECEIVES_BATCHES: bool =
+    cfg!(any(target_os = "linux", target_os = "android", target_os = "freebsd")) || BATCH_SIZE == 1;
+
 impl AsyncUdpSocket for Socket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
         Box::pin(Poller { socket: self, waiting: None })
@@ -98,8 +102,9 @@ impl AsyncUdpSocket for Socket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        // A batch that is not full has taken all there was: no further call to learn that.
-        let room = bufs.len().min(BATCH_SIZE);
+        // A batch that is not full has taken all there was: no further call to learn that. Where the system has no such call, one is
+        // all that comes at once.
+        let room = if RECEIVES_BATCHES { bufs.len().min(BATCH_SIZE) } else { 1 };
         self.source.poll_read_bytes(cx, room, |io| io.try_io(|| self.state.recv(io.into(), bufs, meta)))
     }
 

@@ -203,6 +203,7 @@ impl Table {
     }
 
     fn named(&self, name: &str) -> Option<&Arc<Entry>> {
+        let name = without_last_dot(name);
         self.by_name.get(name).or_else(|| {
             let (_, rest) = name.split_once('.')?;
             self.by_name.get(&format!("*.{rest}"))
@@ -248,11 +249,16 @@ fn names_of(key: &CertifiedKey) -> io::Result<Vec<String>> {
     Ok(certificate.valid_dns_names().map(str::to_ascii_lowercase).collect())
 }
 
+/// What a name ends with that is written in full. Clients must not send it, and some do.
+fn without_last_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
 /// `name` in lower case, if it is a DNS name or a wildcard.
 fn checked(name: &str) -> io::Result<String> {
     let name = name.to_ascii_lowercase();
     match DnsName::try_from(name.strip_prefix("*.").unwrap_or(&name)) {
-        Ok(_) => Ok(name),
+        Ok(_) => Ok(without_last_dot(&name).to_owned()),
         Err(fault) => {
             let sentence =
                 format!("{name:?} is no name to choose a certificate by: it has to be a DNS name, or \"*.\" and one");

@@ -41,13 +41,13 @@ impl<S: AsyncRead + Unpin> Transport<S> {
     /// Reads from the stream below, unless something is left of the last time. Nothing is its end.
     pub(crate) fn poll_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         if self.ahead.taken == self.ahead.filled {
-            let mut bytes = SPARE.take();
+            let mut bytes = spare();
             bytes.resize(READ_AHEAD, 0);
             let polled = Pin::new(&mut self.io).poll_read(cx, &mut bytes);
             match polled {
                 Poll::Ready(Ok(filled)) if filled > 0 => self.ahead = Ahead { bytes, taken: 0, filled },
                 _ => {
-                    SPARE.set(bytes);
+                    keep(bytes);
                     ready!(polled)?;
                 }
             }
@@ -64,10 +64,19 @@ impl<S: AsyncRead + Unpin> Transport<S> {
             (ahead.taken, ahead.filled) = (0, 0);
             // What a user handed in may be of any size; that is not kept.
             if bytes.len() == READ_AHEAD {
-                SPARE.set(bytes);
+                keep(bytes);
             }
         }
     }
+}
+
+/// The thread's buffer; a new one while it is in use, and on a thread that exits.
+fn spare() -> Vec<u8> {
+    SPARE.try_with(Cell::take).unwrap_or_default()
+}
+
+fn keep(bytes: Vec<u8>) {
+    let _ = SPARE.try_with(|spare| spare.set(bytes));
 }
 
 /// `Write` for the time of one poll.

@@ -13,7 +13,8 @@
 //!   waits for it: the thread exists only while there is such a child, and holds up neither a runtime's end nor the exit of the
 //!   process. With [`Command::kill_on_drop`] the child is killed first.
 //! - **No runtime is needed to start a child**, and none owns it. Waiting, and reading and writing its streams, is done in any
-//!   runtime; when that shuts down, the child goes on, and can be waited for in another one.
+//!   runtime; when that shuts down, the child goes on, and can be waited for in another one. (As long as a runtime in which it was
+//!   waited for exists and nobody drives it, waiting in another one does not end.)
 //! - **Signals hit the child or nobody**: a process id is free for others only once the child was waited for, and with a pidfd not
 //!   even code that waits for every child of the process can redirect a signal.
 //! - **Streams**: only this side of a pipe is in non-blocking mode, so the child finds the ordinary kind.

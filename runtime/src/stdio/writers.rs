@@ -64,7 +64,8 @@ macro_rules! stream {
     ($name:ident, $function:ident, $stream:literal) => {
         #[doc = concat!("Writes to ", $stream, "; made by [`", stringify!($function), "`].")]
         ///
-        /// It is not bound to a runtime, and works outside of one, too.
+        /// It works in any runtime and outside of one, too; but where it has waited in a runtime that exists still and that nobody drives,
+        /// waiting in another one does not end.
         ///
         /// # Errors
         ///

@@ -27,7 +27,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// The latest write had to wait, or had not.
+    /// The latest write or flush had to wait, or had not.
     pub(super) fn set_blocked(&self, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
@@ -92,14 +92,25 @@ pub(super) struct Watch {
     sleep: Sleep,
     /// How many requests had begun at the latest look.
     seen: u64,
+    /// Whether one was under way at the latest look, which has ended since, perhaps just now.
+    was_busy: bool,
     /// Looks in a row that found nothing new.
     quiet: u32,
 }
 
 impl Watch {
-    pub(super) fn new(activity: Arc<Activity>, limit: Duration) -> Watch {
-        let interval = limit / LOOKS;
-        Watch { activity, interval, sleep: sleep(interval), seen: 0, quiet: 0 }
+    /// For a connection that has been open since `opened` without a request.
+    pub(super) fn new(activity: Arc<Activity>, limit: Duration, opened: Instant) -> Watch {
+        // Not 0, which would be to look without end.
+        let interval = (limit / LOOKS).max(Duration::from_millis(1));
+        let mut quiet = 0;
+        let mut rest = opened.elapsed();
+        while quiet < LOOKS - 1 && rest >= interval {
+            rest -= interval;
+            quiet += 1;
+        }
+        let sleep = sleep(interval.saturating_sub(rest));
+        Watch { activity, interval, sleep, seen: 0, was_busy: false, quiet }
     }
 
     /// Waits until no request has been under way, and nothing that is to be sent, for the whole limit.
@@ -108,8 +119,8 @@ impl Watch {
             let Activity { begun, ended, is_blocked } = &*self.activity;
             let begun = begun.load(Ordering::Relaxed);
             let is_busy = begun != ended.load(Ordering::Relaxed) || is_blocked.load(Ordering::Relaxed);
-            self.quiet = if is_busy || begun != self.seen { 0 } else { self.quiet + 1 };
-            self.seen = begun;
+            self.quiet = if is_busy || self.was_busy || begun != self.seen { 0 } else { self.quiet + 1 };
+            (self.seen, self.was_busy) = (begun, is_busy);
             if self.quiet == LOOKS {
                 return Poll::Ready(());
             }

@@ -10,7 +10,7 @@ use super::sniff::Sniffed;
 use crate::{Connection, Listener};
 use futures_util::future::{Either, select};
 use hyper::Version;
-use rt_runtime::time::timeout;
+use rt_runtime::time::{Instant, timeout};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -31,6 +31,7 @@ pub(super) async fn converse<L, M, Kind>(
     let remote_addr = connection.peer_addr().clone();
     let mut interruptions = Interruptions::new(connection);
     let limit = settings.header_read_timeout;
+    let opened = Instant::now();
     let opening = pin!(within(limit, open(io)));
     // A client that has not said anything yet has nothing to lose when the server ends.
     let Either::Left((Ok((mut stream, version)), _)) = select(opening, poll_fn(|cx| interruptions.poll(cx))).await
@@ -49,7 +50,7 @@ pub(super) async fn converse<L, M, Kind>(
     } else {
         let activity = limit.map(|_| Arc::<Activity>::default());
         stream.note_writes(activity.clone());
-        interruptions.watch(limit.zip(activity.clone()).map(|(limit, activity)| Watch::new(activity, limit)));
+        interruptions.watch(limit.zip(activity.clone()).map(|(limit, activity)| Watch::new(activity, limit, opened)));
         let service = Tower { service, activity };
         let connection = settings.http1.serve_connection(stream, service).with_upgrades();
         drop(settings);
@@ -62,6 +63,11 @@ async fn open<A: Accepted>(io: A) -> io::Result<(Sniffed<A::Stream>, Version)> {
     let (stream, agreed) = io.establish().await?;
     let mut stream = Sniffed::nothing(stream);
     let version = match agreed {
+        Some(Version::HTTP_2) => {
+            // Its opening has to come in time as well. If something else comes, hyper says so to the client.
+            stream.read_version().await?;
+            Version::HTTP_2
+        }
         Some(version) => version,
         None => stream.read_version().await?,
     };

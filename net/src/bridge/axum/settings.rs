@@ -44,13 +44,13 @@ impl Settings {
         Settings { header_read_timeout: Some(HEADER_READ_TIMEOUT), http1, http2 }
     }
 
-    /// How long a client may take for the head of a request, from the connection or the end of the answer before it; and before
-    /// the first one for the TLS handshake. The connection is closed then, or up to a quarter of this time later. `None` is for ever;
+    /// How long a client may take for the head of a request, from the connection or the end of the answer before it; the TLS
+    /// handshake is a part of the first. The connection is closed then, or up to a quarter of this time later. `None` is for ever;
     /// 30 seconds unless set.
     ///
     /// A client that does not read its answer has all the time of the world.
     ///
-    /// HTTP/2 has it for the opening of the connection only: see [`keep_alive_interval`](Settings::keep_alive_interval).
+    /// HTTP/2 has it for the opening of the connection only, handshake and preface: see [`keep_alive_interval`](Settings::keep_alive_interval).
     pub fn header_read_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Settings {
         self.header_read_timeout = timeout.into();
         self

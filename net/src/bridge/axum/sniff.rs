@@ -66,11 +66,12 @@ impl<I: Read + Unpin> Sniffed<I> {
 }
 
 impl<I> Sniffed<I> {
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Notes whether the client holds up what goes out. A stream under TLS takes a write and has its flush wait.
+    fn noted<T>(&self, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Some(activity) = &self.activity {
-            activity.set_blocked(written.is_pending());
+            activity.set_blocked(sent.is_pending());
         }
-        written
+        sent
     }
 }
 
@@ -98,11 +99,13 @@ impl<I: Write + Unpin> Write for Sniffed<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.noted(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let shut_down = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.noted(shut_down)
     }
 
     fn poll_write_vectored(
