@@ -218,6 +218,23 @@ fn no_more_handshakes_than_allowed() {
 }
 
 #[test]
+fn listener_that_is_dropped_breaks_handshakes_off() {
+    flavor::block_on(async {
+        let authority = Authority::new("roots");
+        let acceptor = authority.identity(&["localhost"]).acceptor().with_handshake_timeout(None);
+        let mut listener = TlsListener::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), acceptor);
+        let address = listener.local_addr().unwrap();
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        // It is accepted before the one behind it.
+        let connector = authority.connector();
+        let client = async { connector.connect("localhost", TcpStream::connect(address).await?).await };
+        try_join(client, listener.accept()).await.unwrap();
+        drop(listener);
+        assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0);
+    });
+}
+
+#[test]
 fn accept_that_is_dropped_loses_no_connection() {
     flavor::block_on(async {
         let authority = Authority::new("roots");

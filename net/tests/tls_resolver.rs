@@ -226,6 +226,23 @@ fn certificate_that_takes_over_all_names_of_another_replaces_it() {
 }
 
 #[test]
+fn keys_that_are_encrypted_or_cut_short() {
+    let identity = Identity::self_signed(&["one.example"]);
+    let error = |key: &str| {
+        let built = TlsAcceptor::builder().certificate_pem(&identity.certificate, key).build();
+        built.unwrap_err().to_string()
+    };
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
+                 -----END RSA PRIVATE KEY-----\n";
+    assert_eq!(error(older), "the PEM text given holds an encrypted key; `openssl pkey` decrypts it");
+    let newer = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert!(error(newer).ends_with("it holds ENCRYPTED PRIVATE KEY; `openssl pkey` decrypts a key"));
+    let cut = &identity.key[..100];
+    assert_eq!(error(cut), "the PEM text given is not well-formed PEM: END PRIVATE KEY is missing");
+    assert!(error(&identity.key.replace('M', "-")).contains("is not well-formed PEM: "));
+}
+
+#[test]
 fn files_that_hold_something_else() {
     let folder = Folder::new("files_that_hold_something_else");
     let Identity { certificate, key } = Identity::self_signed(&["localhost"]);

@@ -10,11 +10,13 @@ mod pairs;
 mod pipe;
 
 use certificates::Authority;
+use futures_util::FutureExt;
 use futures_util::future::{join, try_join};
 use futures_util::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
 use pairs::{VERSIONS, only, poll_once, shake, tcp};
 use pipe::{End, pipe};
 use rt_net::tls::rustls::{self, version};
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
@@ -483,6 +485,37 @@ impl Wake for Count {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// One that reads in a destructor of the thread's, when the buffer that its reads share is gone.
+#[test]
+fn thread_that_exits_reads() {
+    struct AtExit(Option<Box<dyn FnOnce()>>);
+    impl Drop for AtExit {
+        fn drop(&mut self) {
+            self.0.take().unwrap()();
+        }
+    }
+    thread_local! {
+        static AT_EXIT: RefCell<Option<AtExit>> = const { RefCell::new(None) };
+    }
+    let (sender, received) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // Known to the thread before the buffer is, so dropped after it.
+        AT_EXIT.set(Some(AtExit(None)));
+        let (near, far) = pipe(1 << 16);
+        let (mut near, mut far) = rt::block_on(shake(&version::TLS13, near, far));
+        near.write_all(b"late").now_or_never().unwrap().unwrap();
+        let read = move || {
+            let mut text = [0; 4];
+            far.read_exact(&mut text).now_or_never().unwrap().unwrap();
+            sender.send(text).unwrap();
+            drop(near);
+        };
+        std::mem::forget(AT_EXIT.replace(Some(AtExit(Some(Box::new(read))))));
+    });
+    assert_eq!(received.recv().unwrap(), *b"late");
+    thread.join().unwrap();
 }
 
 #[test]

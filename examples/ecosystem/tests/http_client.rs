@@ -2,6 +2,9 @@
 
 mod support;
 
+use axum::{Router, extract::Request};
+use rt::axum::ListenerExt;
+use rt::net::tls::TlsAcceptor;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -83,6 +86,37 @@ fn under_tls_by_http2() {
     server.interrupt();
     server.line_after("Every request is answered");
     server.ends_well();
+}
+
+/// Neither version tells the server who is logged in, and both ask for the root where no path is given.
+#[test]
+fn name_of_a_user_and_no_path() {
+    let directory = Directory::new();
+    let file = directory.path("page");
+    let url = serve_once(|stream, request| {
+        assert_eq!(request[0], "GET /?q=1 HTTP/1.1");
+        assert!(request.iter().any(|line| line.to_lowercase().starts_with("host: 127.0.0.1:")), "{request:?}");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    let output = run(&[&format!("{}?q=1", url.replace("//", "//me:secret@")), file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let (certificate, key) = certificate(&directory);
+    let acceptor = TlsAcceptor::builder().certificate_pem_files(&certificate, key).alpn(["h2"]).build().unwrap();
+    let app = Router::new().fallback(|request: Request| async move { request.uri().to_string() });
+    let (address, listening) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        rt::block_on(async {
+            let listener = rt::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            address.send(listener.local_addr().unwrap().port()).unwrap();
+            rt::axum::serve(listener.tls(acceptor), app).await
+        })
+    });
+    let port = listening.recv().unwrap();
+    let url = format!("https://me:secret@localhost:{port}?q=1");
+    let output = run(&[&url, file.to_str().unwrap(), certificate.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), format!("https://localhost:{port}/?q=1"));
 }
 
 /// One request is answered by `answer`, and the connection closed.

@@ -3,7 +3,7 @@
 use crate::tls::error::{self, invalid, invalid_because};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::io;
@@ -127,10 +127,27 @@ struct Text {
 
 impl Text {
     fn all<T: PemObject>(&self, expected: &str) -> io::Result<Vec<T>> {
-        let sections = T::pem_slice_iter(&self.bytes)
-            .collect::<Result<Vec<T>, _>>()
-            .map_err(|fault| invalid_because(format!("{} is not well-formed PEM: {fault}", self.name), fault))?;
+        let sections =
+            T::pem_slice_iter(&self.bytes).collect::<Result<Vec<T>, _>>().map_err(|fault| self.malformed(fault))?;
         if sections.is_empty() { Err(self.lacks(expected)) } else { Ok(sections) }
+    }
+
+    fn malformed(&self, fault: pem::Error) -> io::Error {
+        let what = match &fault {
+            // What stands before the key, as older programs encrypt it.
+            pem::Error::Base64Decode(_) if self.has(b"Proc-Type: 4,ENCRYPTED") => {
+                "holds an encrypted key; `openssl pkey` decrypts it".to_owned()
+            }
+            pem::Error::MissingSectionEnd { end_marker } => {
+                format!("is not well-formed PEM: END {} is missing", String::from_utf8_lossy(end_marker))
+            }
+            fault => format!("is not well-formed PEM: {fault}"),
+        };
+        invalid_because(format!("{} {what}", self.name), fault)
+    }
+
+    fn has(&self, part: &[u8]) -> bool {
+        self.bytes.windows(part.len()).any(|window| window == part)
     }
 
     fn lacks(&self, expected: &str) -> io::Error {

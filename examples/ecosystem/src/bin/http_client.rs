@@ -46,12 +46,13 @@ async fn main() -> Result<(), Failure> {
 }
 
 async fn get(url: Uri, root: Option<&String>) -> Result<Response<Incoming>, Failure> {
-    let host = url.host().ok_or("the URL names no host")?;
+    let host = url.host().ok_or("the URL names no host")?.to_owned();
     let is_secure = match url.scheme_str() {
         Some("https") => true,
         Some("http") => false,
         _ => return Err("the URL begins neither with http:// nor with https://".into()),
     };
+    let url = as_asked_for(&url)?;
     let port = url.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
     // A colon inside is an address of IPv6's, which a URL has in brackets.
     let name = host.trim_start_matches('[').trim_end_matches(']');
@@ -68,6 +69,15 @@ async fn get(url: Uri, root: Option<&String>) -> Result<Response<Incoming>, Fail
     if stream.alpn_protocol() == Some(b"h2") { over_http2(stream, &url).await } else { over_http1(stream, &url).await }
 }
 
+/// As a request has it: with a path, and without a user. Whoever is logged in is nobody else's business.
+fn as_asked_for(url: &Uri) -> Result<Uri, Failure> {
+    let host = url.authority().ok_or("the URL names no host")?.as_str();
+    let host = host.rsplit('@').next().unwrap_or(host);
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    Ok(Uri::builder().scheme(url.scheme_str().unwrap_or("http")).authority(host).path_and_query(path).build()?)
+}
+
 async fn over_http1<S>(stream: S, url: &Uri) -> Result<Response<Incoming>, Failure>
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
@@ -76,8 +86,6 @@ where
     rt::spawn(connection);
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = url.authority().ok_or("the URL names no host")?.as_str();
-    // Whoever is logged in is nobody else's business.
-    let host = host.rsplit('@').next().unwrap_or(host);
     let request = Request::get(path).header(header::HOST, host).header(header::CONNECTION, "close");
     Ok(sender.send_request(request.body(Empty::<Bytes>::new())?).await?)
 }
