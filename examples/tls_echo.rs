@@ -5,7 +5,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use futures_util::io::{AsyncReadExt, AsyncWriteExt, copy};
+use rt::io::{AsyncReadExt, AsyncWriteExt, copy};
 use rt::net::tls::{TlsAcceptor, TlsListener, TlsStream};
 use rt::net::{TcpListener, TcpStream};
 

@@ -112,6 +112,8 @@ type OnNotice = Box<dyn Fn(&Notice) + Send + Sync>;
 impl<L: Listener, M, Kind, F> Serve<L, M, Kind, F> {
     /// Ends the server when `signal` is ready: it accepts no more, lets each connection finish the requests that it has begun, and
     /// is ready when all are closed or [`drain_timeout`](Serve::drain_timeout) has passed.
+    ///
+    /// Connections that were upgraded, WebSockets for example, are in the hands of who upgraded them: they are not waited for.
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, M, Kind, G>
     where
         G: Future<Output = ()> + Send + 'static,
