@@ -6,7 +6,7 @@ use rt_runtime::time::Duration;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file of the test's own.
 struct Hosts(PathBuf);
@@ -19,10 +19,15 @@ impl Hosts {
     }
 
     fn resolver(&self, check_interval: Duration) -> DnsResolver {
-        let nothing = |_: &str| Err(io::Error::other("asked the system"));
-        let builder = DnsResolver::builder().hosts_file(&self.0).hosts_check_interval(check_interval);
-        builder.lookup_with(nothing).build()
+        resolver_with(&self.0, check_interval)
     }
+}
+
+/// Knows what is in the file, and nothing else.
+fn resolver_with(hosts: &Path, check_interval: Duration) -> DnsResolver {
+    let nothing = |_: &str| Err(io::Error::other("asked the system"));
+    let builder = DnsResolver::builder().hosts_file(hosts).hosts_check_interval(check_interval);
+    builder.lookup_with(nothing).build()
 }
 
 impl Drop for Hosts {
@@ -84,8 +89,7 @@ fn larger_than_allowed_or_no_file_at_all() {
     flavor::block_on(async {
         let hosts = Hosts::new("large", &format!("192.0.2.1 one\n#{}\n", "x".repeat(1 << 20)));
         assert!(addresses(&hosts.resolver(Duration::ZERO), "one").await.is_empty());
-        let directory = Hosts(PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-        assert!(addresses(&directory.resolver(Duration::ZERO), "one").await.is_empty());
-        std::mem::forget(directory);
+        let directory = resolver_with(Path::new(env!("CARGO_TARGET_TMPDIR")), Duration::ZERO);
+        assert!(addresses(&directory, "one").await.is_empty());
     });
 }
