@@ -42,7 +42,11 @@ fn newcomers_are_refused_the_others_served_and_all_is_well_when_one_ends() {
         let mut served = TcpStream::connect(address).await.unwrap();
         talk(&mut served).await;
 
-        // The newcomers have their sockets before descriptors run out.
+        // Each worker has the descriptors that it needs for timers, and the newcomers have their sockets, before those run out.
+        for worker in 0..flavor::workers().max(1) {
+            let timer = || rt::time::sleep(std::time::Duration::from_micros(100));
+            rt::spawn_pinned(worker, timer).unwrap().await.unwrap();
+        }
         let sockets: Vec<TcpSocket> = (0..NEWCOMERS).map(|_| TcpSocket::new_v4().unwrap()).collect();
         let mut newcomers = Vec::new();
         let before = exhaust();

@@ -29,7 +29,7 @@ use std::time::Duration;
 /// Dropping it closes the listener at once, and leaves the connections to themselves.
 ///
 /// - At most [`connection_limit`](Serve::connection_limit) connections are open at a time; others wait in the system's backlog.
-/// - When descriptors run out (`EMFILE`, `ENFILE`) it neither ends nor spins: it gives up a descriptor held in reserve, and with it
+/// - When descriptors run out (`EMFILE`, `ENFILE`) it neither ends nor spins: it gives up descriptors held in reserve, and with them
 ///   accepts and closes those who wait, so that they learn it at once, up to 128 every 10 ms. It is back the moment a connection
 ///   ends. When the system's memory for sockets runs out (`ENOBUFS`, `ENOMEM`) they wait in the backlog meanwhile.
 /// - What goes wrong is told on stderr (with the feature `tracing` and a subscriber, as an event), one line in five seconds for each

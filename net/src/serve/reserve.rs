@@ -1,34 +1,47 @@
-//! A descriptor held back, with which to accept and close connections when there is no other.
+//! Descriptors held back, with which to accept and close connections when there are no others.
 
 use std::fs::File;
 
-/// A descriptor that can be given up, and how often a connection was refused with its help.
+/// How many. One is enough for one connection after the other; between closing it and accepting with it, another thread may be faster.
+const HELD: usize = 4;
+
+/// Descriptors that can be given up, and how often a connection was refused with the help of one.
 pub(super) struct Reserve {
-    descriptor: Option<File>,
+    descriptors: Vec<File>,
     refused: u64,
 }
 
 impl Reserve {
     pub(super) fn new() -> Self {
-        Self { descriptor: open(), refused: 0 }
+        let mut reserve = Self { descriptors: Vec::with_capacity(HELD), refused: 0 };
+        reserve.fill();
+        reserve
     }
 
-    /// Gives it up for one `accept`. False if there is none: somebody else was faster to take the last descriptor.
+    /// Gives one up for one `accept`. False if there is none: others were faster to take the last descriptors.
     pub(super) fn give_up(&mut self) -> bool {
-        if self.descriptor.is_none() {
-            self.descriptor = open();
+        if self.descriptors.is_empty() {
+            self.fill();
         }
-        self.descriptor.take().is_some()
+        self.descriptors.pop().is_some()
     }
 
-    /// Takes a descriptor again, after what was accepted with its help has been closed.
+    /// Takes descriptors again, after what was accepted with the help of one has been closed.
     pub(super) fn take_back(&mut self, refused: bool) {
         self.refused += u64::from(refused);
-        self.descriptor = open();
+        self.fill();
     }
 
     pub(super) fn refused(&self) -> u64 {
         self.refused
+    }
+
+    fn fill(&mut self) {
+        while self.descriptors.len() < HELD
+            && let Some(descriptor) = open()
+        {
+            self.descriptors.push(descriptor);
+        }
     }
 }
 
