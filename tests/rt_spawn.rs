@@ -321,12 +321,14 @@ fn first_polled_here_then_joined_on_another_thread() {
 #[test]
 fn first_polled_on_another_thread_then_joined_here() {
     let runtime = runtime();
+    let (sender, receiver) = oneshot::channel();
     let mut task = runtime.spawn(async {
-        yield_now().await;
+        receiver.await.unwrap();
         "output"
     });
     let waker = Waker::from(Arc::new(Wakes::default()));
     assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+    sender.send(()).unwrap();
     assert_eq!(runtime.block_on(task).unwrap(), "output");
 }
 
