@@ -108,6 +108,49 @@ impl<L: Listen> Acceptor<L> {
     }
 }
 
+/// What every listener has besides `accept`, over its `acceptor`; `$made` makes a stream of what the system gave.
+macro_rules! accepts {
+    ($listener:ident, $stream:ident, $address:ty, $made:path) => {
+        #[doc = concat!("[`accept`](", stringify!($listener), "::accept) for one caller at a time.")]
+        ///
+        /// # Errors
+        ///
+        /// The listening socket itself is unusable, or the runtime has shut down.
+        ///
+        /// # Panics
+        ///
+        /// Outside of a runtime.
+        pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<std::io::Result<($stream, $address)>> {
+            let (stream, peer) = std::task::ready!(self.acceptor.poll_accept(cx))?;
+            Poll::Ready($made(stream).map(|stream| (stream, peer)))
+        }
+
+        /// `poll_accept` that waits for nothing but a connection, and tells whatever goes wrong.
+        pub(crate) fn poll_accept_once(&self, cx: &mut Context<'_>) -> Poll<std::io::Result<($stream, $address)>> {
+            let (stream, peer) = std::task::ready!(self.acceptor.poll_accept_once(cx))?;
+            Poll::Ready($made(stream).map(|stream| (stream, peer)))
+        }
+
+        /// Accepts a connection that is there already.
+        ///
+        /// # Errors
+        ///
+        /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) if none is there; otherwise those of `accept`, also the ones that
+        #[doc = concat!("[`accept`](", stringify!($listener), "::accept) waits out or skips.")]
+        pub fn try_accept(&self) -> std::io::Result<($stream, $address)> {
+            let (stream, peer) = self.acceptor.try_accept()?;
+            Ok(($made(stream)?, peer))
+        }
+
+        #[doc = concat!("The connections as a stream, which never ends. It waits as [`accept`](", stringify!($listener), "::accept) does.")]
+        pub fn incoming(&self) -> Incoming<'_> {
+            Incoming { listener: self, pause: Pause::new() }
+        }
+    };
+}
+
+pub(crate) use accepts;
+
 /// What is known about the connections that wait.
 ///
 /// On Linux an `accept` that finds none costs 1.4 µs, for it makes a socket first, and asking whether there is one 0.2 µs. So after

@@ -3,15 +3,16 @@
 
 #[path = "../../tests/support/flavor.rs"]
 mod flavor;
+#[path = "support/descriptors.rs"]
+mod descriptors;
 
+use descriptors::exhaust;
 use futures_util::FutureExt;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rt::net::{TcpListener, TcpSocket, TcpStream, serve};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::fs::File;
+use rustix::process::{Resource, setrlimit};
 use std::future::IntoFuture;
 use std::io::ErrorKind;
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 
 /// Clients that come while there is no descriptor.
@@ -80,13 +81,4 @@ fn newcomers_are_refused_the_others_served_and_all_is_well_when_one_ends() {
 async fn talk(stream: &mut TcpStream) {
     stream.write_all(b"x").await.unwrap();
     stream.read_exact(&mut [0]).await.unwrap();
-}
-
-/// Takes all descriptors that this process may have; the limit to go back to.
-fn exhaust() -> Rlimit {
-    let before = getrlimit(Resource::Nofile);
-    // The lowest free number is what the next descriptor would get.
-    let free = File::open("/dev/null").unwrap().as_raw_fd() as u64;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(free), maximum: before.maximum }).unwrap();
-    before
 }

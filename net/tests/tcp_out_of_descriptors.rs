@@ -3,16 +3,16 @@
 
 #[path = "../../tests/support/flavor.rs"]
 mod flavor;
+#[path = "support/descriptors.rs"]
+mod descriptors;
 
+use descriptors::{exhaust, paused};
 use futures_util::StreamExt;
 use rt_net::TcpListener;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::future::{Future, poll_fn};
+use rustix::process::Rlimit;
+use std::future::poll_fn;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
-use std::pin::pin;
-use std::time::{Duration, Instant};
 
 #[test]
 fn accept_pauses_until_there_are_descriptors_again() {
@@ -20,17 +20,17 @@ fn accept_pauses_until_there_are_descriptors_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
 
-        let (waiting, before) = exhaust(address);
+        let (waiting, before) = waiting_in_vain(address);
         let error = listener.try_accept().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::MFILE.raw_os_error()));
         let (_, peer) = paused(listener.accept(), before).await.unwrap();
         assert_eq!(peer, waiting.local_addr().unwrap());
 
-        let (waiting, before) = exhaust(address);
+        let (waiting, before) = waiting_in_vain(address);
         let (_, peer) = paused(poll_fn(|cx| listener.poll_accept(cx)), before).await.unwrap();
         assert_eq!(peer, waiting.local_addr().unwrap());
 
-        let (waiting, before) = exhaust(address);
+        let (waiting, before) = waiting_in_vain(address);
         let mut incoming = listener.incoming();
         let stream = paused(incoming.next(), before).await.unwrap().unwrap();
         assert_eq!(stream.peer_addr().unwrap(), waiting.local_addr().unwrap());
@@ -38,32 +38,6 @@ fn accept_pauses_until_there_are_descriptors_again() {
 }
 
 /// A connection in the backlog and no descriptor to accept it with; also the limit to go back to.
-fn exhaust(address: SocketAddr) -> (TcpStream, Rlimit) {
-    let waiting = TcpStream::connect(address).unwrap();
-    let before = getrlimit(Resource::Nofile);
-    // The lowest free number is what the next descriptor would get.
-    let free = waiting.try_clone().unwrap().as_raw_fd() as u64;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(free), maximum: before.maximum }).unwrap();
-    (waiting, before)
-}
-
-/// Polls `accepting` as often as it is woken, and raises the limit before the seventh time. If it spun instead of pausing for 1, 2,
-/// 4 and 8 ms at least, that would be sooner than it can be.
-async fn paused<F: Future>(accepting: F, before: Rlimit) -> F::Output {
-    let mut accepting = pin!(accepting);
-    let start = Instant::now();
-    let mut polls = 0;
-    let output = poll_fn(|cx| {
-        polls += 1;
-        if polls == 7 {
-            setrlimit(Resource::Nofile, before).unwrap();
-        }
-        let polled = accepting.as_mut().poll(cx);
-        assert!(polls >= 7 || polled.is_pending(), "accepted or failed without a descriptor");
-        polled
-    })
-    .await;
-    assert_eq!(polls, 7, "the pause is over as soon as there is a descriptor");
-    assert!(start.elapsed() >= Duration::from_millis(15));
-    output
+fn waiting_in_vain(address: SocketAddr) -> (TcpStream, Rlimit) {
+    (TcpStream::connect(address).unwrap(), exhaust())
 }

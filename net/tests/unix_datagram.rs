@@ -212,7 +212,7 @@ fn queue_that_is_full_of_others_datagrams() {
             };
             for _ in 0..3 {
                 assert!(poll_once(sending.as_mut()).await.is_pending());
-                rt::time::sleep(Duration::from_millis(100)).await;
+                rt::time::advance(Duration::from_millis(100)).await;
             }
             for _ in 0..filled {
                 assert_eq!(far.recv(&mut buf).await.unwrap(), 5);

@@ -345,7 +345,7 @@ fn connecting_to_a_full_backlog_waits() {
         };
         for _ in 0..3 {
             // After a pause it is still full.
-            rt::time::sleep(std::time::Duration::from_millis(50)).await;
+            rt::time::advance(std::time::Duration::from_millis(50)).await;
             assert!(poll_once(connecting.as_mut()).await.is_pending());
         }
         listener.accept().await.unwrap();

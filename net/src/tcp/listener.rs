@@ -1,6 +1,6 @@
 //! A socket that accepts connections.
 
-use crate::accept::{Acceptor, Listen, Pause, nobody_waits};
+use crate::accept::{Acceptor, Listen, Pause, accepts, nobody_waits};
 use crate::addr::{ToSocketAddrs, first_that_works};
 use crate::tcp::stream::TcpStream;
 use futures_util::stream::{FusedStream, Stream};
@@ -122,41 +122,7 @@ impl TcpListener {
         Ok((TcpStream::accepted(stream)?, peer))
     }
 
-    /// [`accept`](TcpListener::accept) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The listening socket itself is unusable, or the runtime has shut down.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let (stream, peer) = ready!(self.acceptor.poll_accept(cx))?;
-        Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer)))
-    }
-
-    /// [`poll_accept`](TcpListener::poll_accept) that waits for nothing but a connection, and tells whatever goes wrong.
-    pub(crate) fn poll_accept_once(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let (stream, peer) = ready!(self.acceptor.poll_accept_once(cx))?;
-        Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer)))
-    }
-
-    /// Accepts a connection that is there already.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if none is there; otherwise those of `accept`, also the ones that
-    /// [`accept`](TcpListener::accept) waits out or skips.
-    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.acceptor.try_accept()?;
-        Ok((TcpStream::accepted(stream)?, peer))
-    }
-
-    /// The connections as a stream, which never ends. It waits as [`accept`](TcpListener::accept) does.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self, pause: Pause::new() }
-    }
+    accepts!(TcpListener, TcpStream, SocketAddr, TcpStream::accepted);
 
     /// The address that is listened on; it tells which port was taken for port 0.
     ///

@@ -1,6 +1,6 @@
 //! A Unix socket that accepts connections.
 
-use crate::accept::{Acceptor, Listen, Pause, nobody_waits};
+use crate::accept::{Acceptor, Listen, Pause, accepts, nobody_waits};
 use crate::unix::addr::address;
 use crate::unix::stream::UnixStream;
 use futures_util::stream::{FusedStream, Stream};
@@ -110,41 +110,7 @@ impl UnixListener {
         Ok((UnixStream::of(stream)?, peer))
     }
 
-    /// [`accept`](UnixListener::accept) for one caller at a time.
-    ///
-    /// # Errors
-    ///
-    /// The listening socket itself is unusable, or the runtime has shut down.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        let (stream, peer) = ready!(self.acceptor.poll_accept(cx))?;
-        Poll::Ready(UnixStream::of(stream).map(|stream| (stream, peer)))
-    }
-
-    /// [`poll_accept`](UnixListener::poll_accept) that waits for nothing but a connection, and tells whatever goes wrong.
-    pub(crate) fn poll_accept_once(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        let (stream, peer) = ready!(self.acceptor.poll_accept_once(cx))?;
-        Poll::Ready(UnixStream::of(stream).map(|stream| (stream, peer)))
-    }
-
-    /// Accepts a connection that is there already.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if none is there; otherwise those of `accept`, also the ones that
-    /// [`accept`](UnixListener::accept) waits out or skips.
-    pub fn try_accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let (stream, peer) = self.acceptor.try_accept()?;
-        Ok((UnixStream::of(stream)?, peer))
-    }
-
-    /// The connections as a stream, which never ends. It waits as [`accept`](UnixListener::accept) does.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self, pause: Pause::new() }
-    }
+    accepts!(UnixListener, UnixStream, SocketAddr, UnixStream::of);
 
     /// The address that is listened at.
     ///

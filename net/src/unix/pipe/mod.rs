@@ -79,3 +79,67 @@ fn set_blocking(fd: impl AsFd) -> io::Result<()> {
     let flags = fcntl_getfl(&fd)?;
     Ok(fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?)
 }
+
+/// From descriptors and back, the same for both ends.
+macro_rules! from_and_to_descriptors {
+    ($end:ident, $is_open_for:literal) => {
+        #[doc = concat!("Takes a file, which must be a pipe that is open for ", $is_open_for, ", and puts it into non-blocking mode.")]
+        ///
+        /// # Errors
+        ///
+        /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is no such pipe.
+        pub fn from_file(file: std::fs::File) -> std::io::Result<$end> {
+            $end::from_owned_fd(file.into())
+        }
+
+        #[doc = concat!("Takes a descriptor, which must be a pipe that is open for ", $is_open_for, ", and puts it into non-blocking mode.")]
+        ///
+        /// # Errors
+        ///
+        /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is no such pipe.
+        pub fn from_owned_fd(owned_fd: std::os::fd::OwnedFd) -> std::io::Result<$end> {
+            super::checked(&owned_fd, super::End::$end)?;
+            $end::from_owned_fd_unchecked(owned_fd)
+        }
+
+        /// Takes a file without looking what it is. It must be in non-blocking mode.
+        ///
+        /// # Errors
+        ///
+        /// None today; the signature is that of the counterpart.
+        pub fn from_file_unchecked(file: std::fs::File) -> std::io::Result<$end> {
+            $end::from_owned_fd_unchecked(file.into())
+        }
+
+        /// Takes a descriptor without looking what it is. It must be in non-blocking mode.
+        ///
+        /// # Errors
+        ///
+        /// None today; the signature is that of the counterpart.
+        pub fn from_owned_fd_unchecked(owned_fd: std::os::fd::OwnedFd) -> std::io::Result<$end> {
+            $end::of(owned_fd.into())
+        }
+
+        /// Gives the descriptor back, in blocking mode: as a standard stream of a child process, for example.
+        ///
+        /// # Errors
+        ///
+        /// Those of `fcntl`.
+        pub fn into_blocking_fd(self) -> std::io::Result<std::os::fd::OwnedFd> {
+            let fd = self.into_nonblocking_fd()?;
+            super::set_blocking(&fd)?;
+            Ok(fd)
+        }
+
+        /// Gives the descriptor back. It stays in non-blocking mode.
+        ///
+        /// # Errors
+        ///
+        /// None today; the signature is that of the counterpart.
+        pub fn into_nonblocking_fd(self) -> std::io::Result<std::os::fd::OwnedFd> {
+            Ok(self.source.into_inner().into())
+        }
+    };
+}
+
+use from_and_to_descriptors;

@@ -2,13 +2,12 @@
 
 use crate::bytes::offered;
 use crate::readiness::{waits, waits_to_write};
-use crate::unix::pipe::{End, checked, set_blocking};
+use crate::unix::pipe::from_and_to_descriptors;
 use futures_util::io::AsyncWrite;
 use rt_runtime::{Interest, Source};
 use std::fmt;
-use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -28,62 +27,7 @@ impl Sender {
         Ok(Sender { source: Source::join_when_pending(pipe)? })
     }
 
-    /// Takes a file, which must be a pipe that is open for writing, and puts it into non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is no such pipe.
-    pub fn from_file(file: File) -> io::Result<Sender> {
-        Sender::from_owned_fd(file.into())
-    }
-
-    /// Takes a descriptor, which must be a pipe that is open for writing, and puts it into non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is no such pipe.
-    pub fn from_owned_fd(owned_fd: OwnedFd) -> io::Result<Sender> {
-        checked(&owned_fd, End::Sender)?;
-        Sender::from_owned_fd_unchecked(owned_fd)
-    }
-
-    /// Takes a file without looking what it is. It must be in non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// None today; the signature is that of the counterpart.
-    pub fn from_file_unchecked(file: File) -> io::Result<Sender> {
-        Sender::from_owned_fd_unchecked(file.into())
-    }
-
-    /// Takes a descriptor without looking what it is. It must be in non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// None today; the signature is that of the counterpart.
-    pub fn from_owned_fd_unchecked(owned_fd: OwnedFd) -> io::Result<Sender> {
-        Sender::of(owned_fd.into())
-    }
-
-    /// Gives the descriptor back, in blocking mode: as a standard stream of a child process, for example.
-    ///
-    /// # Errors
-    ///
-    /// Those of `fcntl`.
-    pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
-        let fd = self.into_nonblocking_fd()?;
-        set_blocking(&fd)?;
-        Ok(fd)
-    }
-
-    /// Gives the descriptor back. It stays in non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// None today; the signature is that of the counterpart.
-    pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
-        Ok(self.source.into_inner().into())
-    }
+    from_and_to_descriptors!(Sender, "writing");
 
     waits!();
     waits_to_write!(Sender, try_write, poll_write_ready);
