@@ -146,6 +146,12 @@ pub mod io {
 #[cfg(feature = "net")]
 #[doc(inline)]
 pub use rt_net as net;
+#[cfg(feature = "net")]
+#[doc(no_inline)]
+pub use rt_net::protocol::{Protocol, Transport};
+#[cfg(feature = "net")]
+#[doc(inline)]
+pub use rt_net::{protocol, service, testing};
 
 #[cfg(feature = "axum")]
 #[doc(inline)]

@@ -8,6 +8,8 @@
 //! - [`ToSocketAddrs`] is what one can connect and bind to: addresses and names. [`lookup_host`] resolves a name, by
 //!   the process's [`DnsResolver`].
 //! - `tls`, with the feature of that name: TLS over any stream.
+//! - [`protocol`]: Twisted's protocols, transports, factories and endpoints; [`service`]: what a program is made of, started and stopped in order;
+//!   [`testing`]: doubles of all of it.
 //! - [`io`]: what moves bytes.
 //!
 //! Streams read and write through futures' `AsyncRead` and `AsyncWrite`: import `rt::io::{AsyncReadExt, AsyncWriteExt}` for the
@@ -30,6 +32,9 @@ pub mod unix;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod serve;
+pub mod protocol;
+pub mod service;
+pub mod testing;
 #[cfg(unix)]
 mod adopted;
 #[doc(hidden)]

@@ -1,0 +1,22 @@
+//! Where servers listen and clients connect to, as values.
+
+use super::{Factory, Port, ProtocolHandle};
+use rt_deferred::Deferred;
+
+/// Where a client connects to.
+///
+/// Implement it for a way of connecting of your own, with [`drive`](crate::protocol::drive) for its streams.
+///
+/// Counterpart: `IStreamClientEndpoint`.
+pub trait StreamClientEndpoint: 'static {
+    /// Connects, and runs the protocol that `factory` makes on the connection. Cancelling the Deferred gives up the attempt.
+    fn connect<F: Factory>(&self, factory: F) -> Deferred<ProtocolHandle<F::Protocol>>;
+}
+
+/// Where a server listens.
+///
+/// Counterpart: `IStreamServerEndpoint`.
+pub trait StreamServerEndpoint: 'static {
+    /// Listens, and runs a protocol that `factory` makes on each connection.
+    fn listen<F: Factory>(&self, factory: F) -> Deferred<Port>;
+}

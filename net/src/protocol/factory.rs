@@ -1,0 +1,176 @@
+//! What makes protocols.
+
+use super::{Address, ConnectionLost, Protocol};
+use rt_deferred::Failure;
+use std::fmt;
+use std::rc::Rc;
+
+/// Makes a protocol for each connection.
+///
+/// A closure `|peer: &Address| …` that returns a protocol is a factory, and so is what [`for_protocol`] makes. What the connections
+/// of a factory share lives in an `Rc` that it gives to each.
+///
+/// Counterpart: `twisted.internet.protocol.Factory`, `ServerFactory`.
+///
+/// ```
+/// use rt::protocol::{Address, Factory, Protocol, Transport};
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// struct Visitor { number: u32 }
+///
+/// impl Protocol for Visitor {
+///     fn connection_made(&mut self, transport: &Transport) {
+///         transport.write(format!("you are number {}\r\n", self.number).as_bytes());
+///         transport.lose_connection();
+///     }
+///     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+/// }
+///
+/// #[derive(Default)]
+/// struct Counter { count: u32 }
+///
+/// impl Factory for Counter {
+///     type Protocol = Visitor;
+///
+///     fn build_protocol(&mut self, _peer: &Address) -> Option<Visitor> {
+///         self.count += 1;
+///         Some(Visitor { number: self.count })
+///     }
+/// }
+/// assert_eq!(Counter::default().build_protocol(&Address::Memory).unwrap().number, 1);
+/// ```
+pub trait Factory: 'static {
+    /// What runs on its connections.
+    type Protocol: Protocol;
+
+    /// Makes the protocol for a connection with `peer`; `None` closes the connection at once.
+    fn build_protocol(&mut self, peer: &Address) -> Option<Self::Protocol>;
+
+    /// A port begins to listen, or a connector to connect, on behalf of this factory. Called once for each of them.
+    fn start_factory(&mut self) {}
+
+    /// The port listens no more, or the connector has given up.
+    fn stop_factory(&mut self) {}
+}
+
+impl<F, P> Factory for F
+where
+    F: FnMut(&Address) -> P + 'static,
+    P: Protocol,
+{
+    type Protocol = P;
+
+    fn build_protocol(&mut self, peer: &Address) -> Option<P> {
+        Some(self(peer))
+    }
+}
+
+/// A factory that calls `build` for each connection.
+///
+/// Counterpart: `Factory.forProtocol`.
+///
+/// ```
+/// use rt::protocol::{Address, Factory, Protocol, Transport, for_protocol};
+///
+/// #[derive(Default)]
+/// struct Discard;
+///
+/// impl Protocol for Discard {
+///     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+/// }
+/// assert!(for_protocol(Discard::default).build_protocol(&Address::Memory).is_some());
+/// ```
+pub fn for_protocol<P: Protocol, F: FnMut() -> P + 'static>(build: F) -> ForProtocol<F> {
+    ForProtocol(build)
+}
+
+/// Made by [`for_protocol`].
+pub struct ForProtocol<F>(F);
+
+impl<P: Protocol, F: FnMut() -> P + 'static> Factory for ForProtocol<F> {
+    type Protocol = P;
+
+    fn build_protocol(&mut self, _: &Address) -> Option<P> {
+        Some((self.0)())
+    }
+}
+
+impl<F> fmt::Debug for ForProtocol<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ForProtocol").finish_non_exhaustive()
+    }
+}
+
+/// A factory for connections that this side makes, which is told how that goes.
+///
+/// Closures and [`for_protocol`] do nothing when told.
+///
+/// Counterpart: `twisted.internet.protocol.ClientFactory`.
+pub trait ClientFactory: Factory {
+    /// An attempt begins.
+    fn started_connecting(&mut self, connector: &Connector) {
+        let _ = connector;
+    }
+
+    /// The attempt failed. `connector.connect()` tries again.
+    fn client_connection_failed(&mut self, connector: &Connector, reason: &Failure) {
+        let _ = (connector, reason);
+    }
+
+    /// The connection is gone. `connector.connect()` makes another one.
+    fn client_connection_lost(&mut self, connector: &Connector, reason: &ConnectionLost) {
+        let _ = (connector, reason);
+    }
+}
+
+impl<F, P> ClientFactory for F
+where
+    F: FnMut(&Address) -> P + 'static,
+    P: Protocol,
+{
+}
+
+impl<P: Protocol, F: FnMut() -> P + 'static> ClientFactory for ForProtocol<F> {}
+
+/// An attempt to connect and the connection that comes of it; made by `connect_tcp` and its kin. A cheap handle.
+///
+/// Counterpart: `IConnector`.
+#[derive(Clone)]
+pub struct Connector(pub(crate) Rc<dyn Connecting>);
+
+/// What is behind a [`Connector`].
+pub(crate) trait Connecting {
+    fn connect(&self);
+    fn stop_connecting(&self);
+    fn disconnect(&self);
+    fn destination(&self) -> String;
+}
+
+impl Connector {
+    /// Tries again, after the attempt failed or the connection was lost; otherwise it does nothing.
+    pub fn connect(&self) {
+        self.0.connect();
+    }
+
+    /// Gives up an attempt that is under way: it fails with [`Cancelled`](rt_deferred::Cancelled). Otherwise it does nothing.
+    pub fn stop_connecting(&self) {
+        self.0.stop_connecting();
+    }
+
+    /// Loses the connection, or gives up the attempt.
+    pub fn disconnect(&self) {
+        self.0.disconnect();
+    }
+
+    /// What it connects to, as it was given.
+    pub fn destination(&self) -> String {
+        self.0.destination()
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connector").field(&self.destination()).finish()
+    }
+}

@@ -1,0 +1,122 @@
+//! Twisted's half: callback protocols, what they run on, and what tests run them on.
+//!
+//! A [`Protocol`] is told what happens on one connection: it was made, bytes came, it is gone. What it wants done it asks of a
+//! [`Transport`]. A [`Factory`] makes a protocol for each connection.
+//!
+//! # The rules
+//!
+//! - `connection_made` comes first, `connection_lost` last; nothing comes after it.
+//! - No event comes while the protocol is in another one: a transport records what it is asked, and does it when the
+//!   protocol has returned.
+//! - All of it happens on one thread, the one that the connection was made on. Nothing here is `Send`.
+//! - Every buffer has a limit: see [`WriteLimits`].
+
+mod address;
+mod driver;
+mod endpoint;
+mod factory;
+mod handle;
+mod lost;
+mod port;
+mod producer;
+mod transport;
+
+pub use address::Address;
+pub use driver::drive;
+pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
+pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
+pub use handle::{HandleError, Holds, ProtocolHandle};
+pub use lost::ConnectionLost;
+pub use port::{Listening, Port};
+pub use producer::{AlreadyRegistered, Producer};
+pub use transport::{Backend, Transport, WriteLimits};
+
+/// What happens on one connection, told to an object that lives as long as the connection.
+///
+/// Every method gets the connection's [`Transport`], of which it may keep a clone. Only `data_received` has to be written.
+///
+/// A panic in a method ends the connection with [`ConnectionLost::Panicked`], and is reported as an unhandled failure.
+///
+/// Counterpart: `twisted.internet.protocol.Protocol`, with `IHalfCloseableProtocol` and `IHandshakeListener`.
+///
+/// ```
+/// use rt::protocol::{Protocol, Transport};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+/// ```
+pub trait Protocol: 'static {
+    /// The connection is there. Called once, before anything else.
+    fn connection_made(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+
+    /// Bytes came, as many as were there: what the peer wrote in one piece may come in several, and several in one.
+    fn data_received(&mut self, transport: &Transport, data: &[u8]);
+
+    /// The connection is gone, and nothing is called any more. What is written to the transport from here on is thrown away.
+    fn connection_lost(&mut self, transport: &Transport, reason: &ConnectionLost) {
+        let _ = (transport, reason);
+    }
+
+    /// The peer sends no more; it may still read. Unless this is written, the connection is closed when what was written to it is
+    /// flushed. Then a registered producer is stopped.
+    ///
+    /// Counterpart: `IHalfCloseableProtocol.readConnectionLost`. Where a protocol does not have it, Twisted closes at once and
+    /// throws away what was not sent.
+    fn read_connection_lost(&mut self, transport: &Transport) {
+        transport.stop_producer();
+        transport.lose_connection();
+    }
+
+    /// What was written is sent and writing is closed, after [`Transport::lose_write_connection`].
+    fn write_connection_lost(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+
+    /// The TLS handshake that [`Transport::start_tls`] or a TLS endpoint began is over: the peer's certificates are known.
+    fn handshake_completed(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+
+    /// Reading goes on after [`Transport::pause_producing`]: who holds back bytes that have come already delivers them now.
+    fn reading_resumed(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+}
+
+/// The methods, handed on to what is in the box or reference.
+macro_rules! protocol_in_a_box {
+    ($($protocol:ty),*) => {$(
+        impl<P: Protocol + ?Sized> Protocol for $protocol {
+            fn connection_made(&mut self, transport: &Transport) {
+                (**self).connection_made(transport);
+            }
+            fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+                (**self).data_received(transport, data);
+            }
+            fn connection_lost(&mut self, transport: &Transport, reason: &ConnectionLost) {
+                (**self).connection_lost(transport, reason);
+            }
+            fn read_connection_lost(&mut self, transport: &Transport) {
+                (**self).read_connection_lost(transport);
+            }
+            fn write_connection_lost(&mut self, transport: &Transport) {
+                (**self).write_connection_lost(transport);
+            }
+            fn handshake_completed(&mut self, transport: &Transport) {
+                (**self).handshake_completed(transport);
+            }
+            fn reading_resumed(&mut self, transport: &Transport) {
+                (**self).reading_resumed(transport);
+            }
+        }
+    )*};
+}
+
+protocol_in_a_box!(Box<P>);

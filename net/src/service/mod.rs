@@ -1,0 +1,1 @@
+//! What a program is made of, started and stopped in order.

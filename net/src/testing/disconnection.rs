@@ -1,0 +1,101 @@
+//! A protocol that runs on a double of a connection.
+
+use super::StringTransport;
+use crate::protocol::{ConnectionLost, Holds, Protocol, ProtocolHandle, Transport};
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+/// A protocol that runs on a [`StringTransport`]: the test plays the peer.
+///
+/// Events are delivered within the test's calls. Nothing is delivered after the loss of the connection.
+///
+/// Counterpart: `twisted.internet.testing.StringTransportWithDisconnection`.
+///
+/// ```
+/// use rt::protocol::{ConnectionLost, Protocol, Transport};
+/// use rt::testing::StringTransportWithDisconnection;
+///
+/// struct Greeter;
+/// impl Protocol for Greeter {
+///     fn connection_made(&mut self, transport: &Transport) {
+///         transport.write(b"welcome");
+///     }
+///     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+/// }
+///
+/// let connection = StringTransportWithDisconnection::new(Greeter);
+/// assert_eq!(connection.string_transport().value(), b"welcome");
+/// connection.lose(ConnectionLost::Done);
+/// assert!(!connection.handle().transport().is_connected());
+/// ```
+pub struct StringTransportWithDisconnection<P> {
+    place: Rc<Place<P>>,
+}
+
+struct Place<P> {
+    protocol: RefCell<Option<P>>,
+    double: StringTransport,
+}
+
+impl<P: Protocol> StringTransportWithDisconnection<P> {
+    /// Connects the protocol: its `connection_made` is called.
+    pub fn new(protocol: P) -> Self {
+        let place = Rc::new(Place { protocol: RefCell::new(Some(protocol)), double: StringTransport::new() });
+        let connection = Self { place };
+        connection.event(|protocol, transport| protocol.connection_made(transport));
+        connection
+    }
+
+    /// Bytes come from the peer.
+    ///
+    /// # Panics
+    ///
+    /// If the connection is lost, or within an event of the protocol.
+    pub fn data_received(&self, data: &[u8]) {
+        self.event(|protocol, transport| protocol.data_received(transport, data));
+    }
+
+    /// The connection is lost.
+    ///
+    /// # Panics
+    ///
+    /// If it is lost already, or within an event of the protocol.
+    pub fn lose(&self, reason: ConnectionLost) {
+        self.event(|protocol, transport| protocol.connection_lost(transport, &reason));
+        drop(self.place.protocol.take());
+        self.place.double.set_lost(reason);
+    }
+
+    /// What was written and asked for.
+    pub fn string_transport(&self) -> &StringTransport {
+        &self.place.double
+    }
+
+    /// The protocol, as those see it who connected it.
+    pub fn handle(&self) -> ProtocolHandle<P> {
+        ProtocolHandle::new(self.place.clone())
+    }
+
+    fn event(&self, event: impl FnOnce(&mut P, &Transport)) {
+        if let Err(error) = self.handle().with(event) {
+            panic!("no event can be delivered: {error}");
+        }
+    }
+}
+
+impl<P: Protocol> Holds<P> for Place<P> {
+    fn protocol(&self) -> &RefCell<Option<P>> {
+        &self.protocol
+    }
+
+    fn transport(self: Rc<Self>) -> Transport {
+        self.double.transport()
+    }
+}
+
+impl<P> fmt::Debug for StringTransportWithDisconnection<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StringTransportWithDisconnection").field("double", &self.place.double).finish_non_exhaustive()
+    }
+}
