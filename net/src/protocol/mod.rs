@@ -20,6 +20,7 @@ mod handle;
 mod lost;
 mod port;
 mod producer;
+mod pull_to_push;
 mod start_tls;
 mod transport;
 
@@ -32,7 +33,8 @@ pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use handle::{HandleError, Holds, ProtocolHandle};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
-pub use producer::{AlreadyRegistered, Producer};
+pub use producer::{AlreadyRegistered, Consumer, Producer};
+pub use pull_to_push::PullToPush;
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
 #[cfg(not(feature = "tls"))]
