@@ -7,6 +7,7 @@
 mod clock;
 mod deferred;
 mod producers;
+mod receivers;
 mod value;
 
 use std::collections::BTreeMap;
@@ -19,10 +20,11 @@ use serde_json::Value as Json;
 /// What runs a case.
 type Run = fn(&Json) -> Replay;
 
-const CORPORA: [(&str, &[u8], Run); 3] = [
+const CORPORA: [(&str, &[u8], Run); 4] = [
     ("deferred", include_bytes!("deferred.jsonl.gz"), deferred::run),
     ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
     ("producers", include_bytes!("producers.jsonl.gz"), producers::run),
+    ("receivers", include_bytes!("receivers.jsonl.gz"), receivers::run),
 ];
 const DEVIATIONS: &str = include_str!("deviations.txt");
 

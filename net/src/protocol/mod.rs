@@ -16,6 +16,7 @@ pub mod connection;
 mod driver;
 mod endpoint;
 mod factory;
+mod framing;
 mod handle;
 mod lost;
 mod port;
@@ -30,6 +31,11 @@ pub(crate) use driver::drive_from;
 pub use driver::{ConnectionStream, drive};
 pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
+pub use framing::{
+    Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix, LineHandler, LineOnlyReceiver,
+    LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver, StringHandler, StringReceiver, StringTooLong,
+    Strings, send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
+};
 pub use handle::{HandleError, Holds, ProtocolHandle};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
