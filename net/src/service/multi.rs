@@ -20,7 +20,6 @@ pub struct MultiService;
 
 impl MultiService {
     /// One without a name.
-    #[expect(clippy::new_ret_no_self, reason = "by itself it is nothing: what one wants is its place in a tree")]
     pub fn new() -> ServiceHandle<MultiService> {
         ServiceHandle::new(MultiService)
     }

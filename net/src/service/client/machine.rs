@@ -6,7 +6,7 @@
 use super::super::factory::SharedFactory;
 use super::policy::default_backoff_policy;
 use crate::protocol::{ConnectionLost, Factory, ProtocolHandle, StreamClientEndpoint};
-use rt_deferred::{Cancelled, Control, Deferred, Failure, Outcome, Reactor, ReactorTime, Resolver, maybe_deferred};
+use rt_deferred::{Cancelled, Deferred, Failure, Outcome, Reactor, ReactorTime, Resolver, maybe_deferred};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::mem;
@@ -51,7 +51,8 @@ enum State<P> {
 
 /// An attempt, up to when its connection is prepared.
 struct Attempt<P> {
-    control: Option<Control>,
+    /// What is under way, to be cancelled.
+    deferred: Option<Deferred<()>>,
     /// The connection, while it is prepared.
     connection: Option<ProtocolHandle<P>>,
     /// It was lost meanwhile.
@@ -60,7 +61,7 @@ struct Attempt<P> {
 
 impl<P> Default for Attempt<P> {
     fn default() -> Self {
-        Self { control: None, connection: None, lost: None }
+        Self { deferred: None, connection: None, lost: None }
     }
 }
 
@@ -161,9 +162,7 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
             }
             State::Connecting(attempt) => {
                 self.set(State::Disconnecting);
-                if let Some(control) = attempt.control {
-                    control.cancel();
-                }
+                attempt.deferred.inspect(Deferred::cancel);
                 attempt.connection.inspect(|connection| connection.transport().abort_connection());
             }
             State::Waiting(take_back) => {
@@ -186,17 +185,18 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
         self.set(State::Connecting(Attempt::default()));
         let factory = self.settings.factory.clone();
         let connecting = maybe_deferred(|| self.settings.endpoint.connect(factory));
-        if let State::Connecting(attempt) = &mut *self.state.borrow_mut() {
-            attempt.control = Some(connecting.control());
-        }
         let (machine, ended) = (self.clone(), self.clone());
         let prepared = connecting.add_callback(move |connection| machine.prepare(number, connection));
-        drop(prepared.add_both(move |result: Result<_, Failure>| {
+        let deferred = prepared.add_both(move |result: Result<_, Failure>| {
             ended.input(match result {
                 Ok(connection) => Input::Connected(number, connection),
                 Err(failure) => Input::Failed(number, failure),
             });
-        }));
+        });
+        // What has come of it already is handled after this move.
+        if let State::Connecting(attempt) = &mut *self.state.borrow_mut() {
+            attempt.deferred = Some(deferred);
+        }
     }
 
     fn prepare(
@@ -249,12 +249,11 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
     fn lost(self: &Rc<Self>, reason: ConnectionLost) {
         match self.take_state() {
             State::Connected(_) => self.wait(),
-            State::Connecting(mut attempt) => {
-                attempt.lost = Some(reason);
-                let control = attempt.control.clone();
-                self.set(State::Connecting(attempt));
+            State::Connecting(attempt) => {
+                let deferred = attempt.deferred;
+                self.set(State::Connecting(Attempt { deferred: None, lost: Some(reason), ..attempt }));
                 // Who prepares it need not wait for what cannot come any more.
-                control.inspect(Control::cancel);
+                deferred.inspect(Deferred::cancel);
             }
             other => self.ended(other),
         }
