@@ -8,6 +8,7 @@ mod clock;
 mod deferred;
 mod producers;
 mod receivers;
+mod service;
 mod value;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,10 @@ const CORPORA: [(&str, &[u8], Run); 4] = [
     ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
     ("producers", include_bytes!("producers.jsonl.gz"), producers::run),
     ("receivers", include_bytes!("receivers.jsonl.gz"), receivers::run),
+const CORPORA: [(&str, &[u8], Run); 3] = [
+    ("deferred", include_bytes!("deferred.jsonl.gz"), deferred::run),
+    ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
+    ("service", include_bytes!("service.jsonl.gz"), service::run),
 ];
 const DEVIATIONS: &str = include_str!("deviations.txt");
 

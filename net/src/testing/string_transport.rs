@@ -57,10 +57,13 @@ pub struct StringTransport {
     state: Rc<State>,
 }
 
+type Observer = Rc<dyn Fn(&Request)>;
+
 #[derive(Default)]
 struct State {
     written: RefCell<Vec<u8>>,
     requests: RefCell<Vec<Request>>,
+    observer: RefCell<Option<Observer>>,
     is_disconnecting: Cell<bool>,
     is_paused: Cell<bool>,
     producer: RefCell<Option<Rc<dyn Producer>>>,
@@ -94,6 +97,27 @@ impl StringTransport {
         mem::take(&mut *self.state.requests.borrow_mut())
     }
 
+    /// Has `f` told of each request, at once and in place of an earlier one: so a test plays a peer that reacts.
+    ///
+    /// ```
+    /// use rt::protocol::ConnectionLost;
+    /// use rt::testing::{Request, StringTransport};
+    ///
+    /// let double = StringTransport::new();
+    /// let connection = double.clone();
+    /// double.on_request(move |request| {
+    ///     if let Request::LoseConnection = request {
+    ///         connection.set_lost(ConnectionLost::Done);
+    ///     }
+    /// });
+    /// double.transport().lose_connection();
+    /// assert!(!double.transport().is_connected());
+    /// ```
+    pub fn on_request(&self, f: impl Fn(&Request) + 'static) {
+        let former = self.state.observer.replace(Some(Rc::new(f)));
+        drop(former);
+    }
+
     /// The producer that is registered.
     pub fn producer(&self) -> Option<Rc<dyn Producer>> {
         self.state.producer.borrow().clone()
@@ -116,7 +140,9 @@ impl fmt::Debug for StringTransport {
 
 impl State {
     fn note(&self, request: Request) {
-        self.requests.borrow_mut().push(request);
+        self.requests.borrow_mut().push(request.clone());
+        let observer = self.observer.borrow().clone();
+        observer.inspect(|observer| observer(&request));
     }
 }
 
