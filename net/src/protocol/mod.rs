@@ -12,20 +12,36 @@
 //! - Every buffer has a limit: see [`WriteLimits`].
 
 mod address;
+mod connect;
 mod driver;
 mod endpoint;
 mod factory;
 mod handle;
+mod listen;
 mod lost;
 mod port;
 mod producer;
+mod start;
+pub(crate) mod target;
 mod transport;
 
 pub use address::Address;
+#[cfg(unix)]
+pub use connect::connect_unix;
+pub use connect::{ConnectOptions, Reconnecting, ReconnectingClientFactory, connect_tcp};
 pub use driver::drive;
-pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
+#[cfg(unix)]
+pub use endpoint::{AdoptedStreamServerEndpoint, AlreadyListened, UnixClientEndpoint, UnixServerEndpoint};
+pub use endpoint::{
+    AnyStreamClientEndpoint, AnyStreamServerEndpoint, EndpointStringError, HostnameEndpoint, NoProtocol,
+    StreamClientEndpoint, StreamServerEndpoint, TcpClientEndpoint, TcpServerEndpoint, client_from_string,
+    connect_protocol, quote_string_argument, server_from_string,
+};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use handle::{HandleError, Holds, ProtocolHandle};
+#[cfg(unix)]
+pub use listen::listen_unix;
+pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 pub use producer::{AlreadyRegistered, Producer};

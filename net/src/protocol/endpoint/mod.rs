@@ -1,5 +1,24 @@
 //! Where servers listen and clients connect to, as values.
 
+#[cfg(unix)]
+mod adopted;
+mod connecting;
+mod strings;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+pub use adopted::{AdoptedStreamServerEndpoint, AlreadyListened};
+pub use connecting::{NoProtocol, connect_protocol};
+pub use strings::{
+    AnyStreamClientEndpoint, AnyStreamServerEndpoint, EndpointStringError, client_from_string, quote_string_argument,
+    server_from_string,
+};
+pub use tcp::{HostnameEndpoint, TcpClientEndpoint, TcpServerEndpoint};
+#[cfg(unix)]
+pub use unix::{UnixClientEndpoint, UnixServerEndpoint};
+
 use super::{Factory, Port, ProtocolHandle};
 use rt_deferred::Deferred;
 
