@@ -13,6 +13,7 @@
 
 mod address;
 mod connect;
+pub mod connection;
 mod driver;
 mod endpoint;
 mod factory;
@@ -22,29 +23,42 @@ mod lost;
 mod port;
 mod producer;
 mod start;
+mod start_tls;
 pub(crate) mod target;
 mod transport;
 
 pub use address::Address;
+#[cfg(feature = "tls")]
+pub use connect::connect_tls;
 #[cfg(unix)]
 pub use connect::connect_unix;
 pub use connect::{ConnectOptions, Reconnecting, ReconnectingClientFactory, connect_tcp};
-pub use driver::drive;
+pub(crate) use driver::drive_from;
+pub use driver::{ConnectionStream, drive};
 #[cfg(unix)]
 pub use endpoint::{AdoptedStreamServerEndpoint, AlreadyListened, UnixClientEndpoint, UnixServerEndpoint};
 pub use endpoint::{
-    AnyStreamClientEndpoint, AnyStreamServerEndpoint, EndpointStringError, HostnameEndpoint, NoProtocol,
-    StreamClientEndpoint, StreamServerEndpoint, TcpClientEndpoint, TcpServerEndpoint, client_from_string,
-    connect_protocol, quote_string_argument, server_from_string,
+    AnyStreamClientEndpoint, AnyStreamServerEndpoint, EndpointStringError, HostnameEndpoint, StreamClientEndpoint,
+    StreamServerEndpoint, TcpClientEndpoint, TcpServerEndpoint, client_from_string, connect_protocol,
+    quote_string_argument, server_from_string,
 };
+#[cfg(feature = "tls")]
+pub use endpoint::{TlsClientEndpoint, TlsServerEndpoint, wrap_client_tls, wrap_server_tls};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use handle::{HandleError, Holds, ProtocolHandle};
+#[cfg(feature = "tls")]
+pub use listen::listen_tls;
 #[cfg(unix)]
 pub use listen::listen_unix;
 pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 pub use producer::{AlreadyRegistered, Producer};
+pub use start::{NoProtocol, drive_factory};
+#[cfg(feature = "tls")]
+pub use start_tls::StartTls;
+#[cfg(not(feature = "tls"))]
+pub(crate) use start_tls::StartTls;
 pub use transport::{Backend, Transport, WriteLimits};
 
 /// What happens on one connection, told to an object that lives as long as the connection.

@@ -24,6 +24,16 @@ impl Target {
         }
     }
 
+    /// The name or the IP address, without the port. Of several addresses, that of the first.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host(&self) -> String {
+        match self {
+            Target::Known(addresses) => addresses.first().map(|address| address.ip().to_string()).unwrap_or_default(),
+            Target::Name(host, _) => host.clone(),
+            Target::Malformed(_) => String::new(),
+        }
+    }
+
     /// The addresses, if no name has to be looked up for them.
     pub(crate) fn addresses_now(self) -> io::Result<Vec<SocketAddr>> {
         let text = match self {
@@ -41,7 +51,7 @@ impl Target {
         Ok(addresses_of(self.into_named(), None).await?.collect())
     }
 
-    pub(crate) fn into_named(self) -> Named {
+    fn into_named(self) -> Named {
         match self {
             Target::Known(addresses) => match addresses[..] {
                 [address] => Named::Known(Addresses::One(Some(address))),

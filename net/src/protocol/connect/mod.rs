@@ -11,6 +11,8 @@ pub use reconnecting::{Reconnecting, ReconnectingClientFactory};
 
 use super::{ClientFactory, Connector};
 use crate::ToSocketAddrs;
+#[cfg(feature = "tls")]
+use crate::tls::TlsConnector;
 #[cfg(unix)]
 use std::path::Path;
 
@@ -83,4 +85,17 @@ pub fn connect_tcp<F: ClientFactory>(address: impl ToSocketAddrs, factory: F) ->
 #[cfg(unix)]
 pub fn connect_unix<F: ClientFactory>(path: impl AsRef<Path>, factory: F) -> Connector {
     ConnectOptions::new().connect_unix(path, factory)
+}
+
+/// Connects to a TCP address or name, as [`connect_tcp`] does, and puts the connection under TLS before anything else; see
+/// [`wrap_client_tls`](super::wrap_client_tls). The server has to prove that it is the host of `address`.
+///
+/// Counterpart: `reactor.connectSSL`.
+///
+/// # Panics
+///
+/// On a thread that drives no runtime.
+#[cfg(feature = "tls")]
+pub fn connect_tls<F: ClientFactory>(address: impl ToSocketAddrs, connector: &TlsConnector, factory: F) -> Connector {
+    ConnectOptions::new().connect_tls(address, connector, factory)
 }

@@ -4,8 +4,12 @@ use super::connector;
 use super::dial::DialTcp;
 #[cfg(unix)]
 use super::dial::DialUnix;
+#[cfg(feature = "tls")]
+use crate::protocol::endpoint::TlsClientFactory;
 use crate::protocol::target::Target;
 use crate::protocol::{ClientFactory, Connector};
+#[cfg(feature = "tls")]
+use crate::tls::TlsConnector;
 use crate::{DnsResolver, TcpConnector, ToSocketAddrs};
 use std::net::SocketAddr;
 #[cfg(unix)]
@@ -89,6 +93,23 @@ impl ConnectOptions {
     #[cfg(unix)]
     pub fn connect_unix<F: ClientFactory>(&self, path: impl AsRef<Path>, factory: F) -> Connector {
         connector::begin(self.dial_unix(path.as_ref()), factory)
+    }
+
+    /// See [`connect_tls`](super::connect_tls).
+    ///
+    /// # Panics
+    ///
+    /// On a thread that drives no runtime.
+    #[cfg(feature = "tls")]
+    pub fn connect_tls<F: ClientFactory>(
+        &self,
+        address: impl ToSocketAddrs,
+        connector: &TlsConnector,
+        factory: F,
+    ) -> Connector {
+        let target = Target::of(&address);
+        let factory = TlsClientFactory::new(connector, &target.host(), factory);
+        connector::begin(self.dial_tcp(target), factory)
     }
 
     pub(crate) fn dial_tcp(&self, target: Target) -> DialTcp {

@@ -2,15 +2,12 @@
 
 use super::StreamClientEndpoint;
 use crate::protocol::connect::dial::Dial;
-use crate::protocol::start::start;
-use crate::protocol::{Address, Factory, Protocol, ProtocolHandle};
+use crate::protocol::{Address, Factory, Protocol, ProtocolHandle, drive_factory};
 use rt_deferred::{Deferred, Failure, ensure_deferred};
-use std::error::Error;
-use std::fmt;
 
 /// Connects to `endpoint`, and runs `protocol` on the connection.
 ///
-/// If the endpoint connects but never asks for a protocol, or asks for a second one, there is none: see [`NoProtocol`].
+/// If the endpoint connects but never asks for a protocol, or asks for a second one, there is none: see [`NoProtocol`](crate::protocol::NoProtocol).
 ///
 /// Counterpart: `twisted.internet.endpoints.connectProtocol`.
 ///
@@ -57,27 +54,13 @@ impl<P: Protocol> Factory for OneShot<P> {
     }
 }
 
-/// The factory made no protocol for the connection, which was closed.
-///
-/// Counterpart: `twisted.internet.error.NoProtocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoProtocol;
-
-impl fmt::Display for NoProtocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the factory made no protocol for the connection, which was closed")
-    }
-}
-
-impl Error for NoProtocol {}
-
 /// Dials, and runs the protocol that `factory` makes.
 pub(super) fn connect_by<D: Dial, F: Factory>(dial: &D, factory: F) -> Deferred<ProtocolHandle<F::Protocol>> {
     let dialling = dial.dial();
     let mut running = Running::start(factory);
     ensure_deferred(async move {
         let (stream, peer) = dialling.await?;
-        let handle = start(stream, &peer, &mut running.0)?.ok_or(NoProtocol)?;
+        let handle = drive_factory(stream, &peer, &mut running.0)?;
         drop(handle.transport().closed().add_callback(move |_| drop(running)));
         Ok::<_, Failure>(handle)
     })

@@ -10,6 +10,8 @@ pub use options::ListenOptions;
 use super::{Address, Factory, Port};
 use crate::ToSocketAddrs;
 use crate::serve::{Listener, Notices};
+#[cfg(feature = "tls")]
+use crate::tls::TlsAcceptor;
 use accepting::listen_with;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use std::io;
@@ -86,6 +88,23 @@ pub fn listen_tcp<F: Factory>(address: impl ToSocketAddrs, factory: F) -> io::Re
 #[cfg(unix)]
 pub fn listen_unix<F: Factory>(path: impl AsRef<Path>, factory: F) -> io::Result<Port> {
     ListenOptions::new().listen_unix(path, factory)
+}
+
+/// Listens on a TCP address, as [`listen_tcp`] does, and puts each connection under TLS before anything else; see
+/// [`wrap_server_tls`](super::wrap_server_tls).
+///
+/// Counterpart: `reactor.listenSSL`.
+///
+/// # Errors
+///
+/// Those of [`listen_tcp`].
+///
+/// # Panics
+///
+/// On a thread that drives no runtime.
+#[cfg(feature = "tls")]
+pub fn listen_tls<F: Factory>(address: impl ToSocketAddrs, acceptor: &TlsAcceptor, factory: F) -> io::Result<Port> {
+    ListenOptions::new().listen_tls(address, acceptor, factory)
 }
 
 /// Runs a protocol that `factory` makes on each connection of a listener that is there already: one that was handed down by a parent

@@ -4,10 +4,14 @@ use super::accepting::listen_with;
 #[cfg(unix)]
 use super::unix_socket::UnixSocket;
 use crate::ToSocketAddrs;
+#[cfg(feature = "tls")]
+use crate::protocol::endpoint::TlsServerFactory;
 use crate::protocol::target::Target;
 use crate::protocol::{Factory, Port};
 use crate::serve::{Notice, Notices};
 use crate::tcp::TcpListener;
+#[cfg(feature = "tls")]
+use crate::tls::TlsAcceptor;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -168,6 +172,25 @@ impl ListenOptions {
     #[cfg(unix)]
     pub fn listen_unix<F: Factory>(&self, path: impl AsRef<Path>, factory: F) -> io::Result<Port> {
         listen_with(UnixSocket::bind(path.as_ref(), self)?, factory, self.notices())
+    }
+
+    /// See [`listen_tls`](super::listen_tls).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`listen_tls`](super::listen_tls).
+    ///
+    /// # Panics
+    ///
+    /// On a thread that drives no runtime.
+    #[cfg(feature = "tls")]
+    pub fn listen_tls<F: Factory>(
+        &self,
+        address: impl ToSocketAddrs,
+        acceptor: &TlsAcceptor,
+        factory: F,
+    ) -> io::Result<Port> {
+        self.listen_tcp(address, TlsServerFactory::new(acceptor, factory))
     }
 
     fn notices(&self) -> Notices {

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 /// A listening socket that removes its file in the end.
 pub(super) struct UnixSocket {
     listener: UnixListener,
-    files: Files,
+    _files: Files,
 }
 
 /// What is removed in the end.
@@ -45,7 +45,7 @@ impl UnixSocket {
         }
         socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
         let listener = UnixListener::from_std(OwnedFd::from(socket).into())?;
-        Ok(UnixSocket { listener, files })
+        Ok(UnixSocket { listener, _files: files })
     }
 }
 
