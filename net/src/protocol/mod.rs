@@ -12,6 +12,7 @@
 //! - Every buffer has a limit: see [`WriteLimits`].
 
 mod address;
+mod datagram;
 mod driver;
 mod endpoint;
 mod factory;
@@ -22,6 +23,14 @@ mod producer;
 mod transport;
 
 pub use address::Address;
+pub use datagram::{
+    ConnectedDatagramProtocol, DatagramAddress, DatagramBackend, DatagramPort, DatagramProtocol, DatagramTransport,
+    UdpPort, UdpTransport, adopt_udp, connect_udp, listen_multicast, listen_udp,
+};
+#[cfg(unix)]
+pub use datagram::{
+    UnixDatagramPort, UnixDatagramTransport, adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
+};
 pub use driver::drive;
 pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
