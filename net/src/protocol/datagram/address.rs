@@ -23,11 +23,7 @@ pub trait Sockets: Sized {
     fn recycle(batch: Self::Batch);
 
     /// How many datagrams came.
-    fn poll_receive(
-        socket: &Self::Socket,
-        cx: &mut Context<'_>,
-        batch: &mut Self::Batch,
-    ) -> Poll<io::Result<usize>>;
+    fn poll_receive(socket: &Self::Socket, cx: &mut Context<'_>, batch: &mut Self::Batch) -> Poll<io::Result<usize>>;
 
     /// Calls `each` with the datagrams from number `first` on, as long as it says so; how many it was called with.
     fn deliver(batch: &Self::Batch, first: usize, each: impl FnMut(&[u8], Self) -> bool) -> usize;
@@ -36,12 +32,7 @@ pub trait Sockets: Sized {
     fn try_send(socket: &Self::Socket, data: &[u8], to: Option<&Self>) -> io::Result<()>;
 
     /// The same, for the one task that waits for room.
-    fn poll_send(
-        socket: &Self::Socket,
-        cx: &mut Context<'_>,
-        data: &[u8],
-        to: Option<&Self>,
-    ) -> Poll<io::Result<()>>;
+    fn poll_send(socket: &Self::Socket, cx: &mut Context<'_>, data: &[u8], to: Option<&Self>) -> Poll<io::Result<()>>;
 
     /// Where the socket is.
     fn host(socket: &Self::Socket) -> io::Result<Self>;

@@ -225,7 +225,10 @@ fn shared(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     // The systems of the BSD family distinguish.
-    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "linux", target_os = "android"))))]
+    #[cfg(all(
+        unix,
+        not(any(target_os = "solaris", target_os = "illumos", target_os = "linux", target_os = "android"))
+    ))]
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
     Ok(socket.into())

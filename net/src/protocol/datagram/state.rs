@@ -184,7 +184,8 @@ impl<A: DatagramAddress> DatagramBackend<A> for State<A> {
     fn write(&self, data: &[u8], to: Option<A>) {
         let Some(socket) = self.socket() else { return };
         let waits = !self.queue.borrow().is_empty();
-        let sent = if waits { Err(io::ErrorKind::WouldBlock.into()) } else { self.transmit(&socket, data, to.as_ref()) };
+        let sent =
+            if waits { Err(io::ErrorKind::WouldBlock.into()) } else { self.transmit(&socket, data, to.as_ref()) };
         let not_sent = match sent {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(data, to),
@@ -301,7 +302,8 @@ impl<A: DatagramAddress> Listening for State<A> {
 }
 
 fn nowhere() -> io::Error {
-    let what = "a datagram without an address can be sent only where the socket is connected to, and it is not connected";
+    let what =
+        "a datagram without an address can be sent only where the socket is connected to, and it is not connected";
     io::Error::new(io::ErrorKind::NotConnected, what)
 }
 
