@@ -12,6 +12,7 @@
 //! - Every buffer has a limit: see [`WriteLimits`].
 
 mod address;
+pub mod connection;
 mod datagram;
 mod driver;
 mod endpoint;
@@ -20,6 +21,7 @@ mod handle;
 mod lost;
 mod port;
 mod producer;
+mod start_tls;
 mod transport;
 
 pub use address::Address;
@@ -31,13 +33,19 @@ pub use datagram::{
 pub use datagram::{
     UnixDatagramPort, UnixDatagramTransport, adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
 };
-pub use driver::drive;
+#[allow(unused_imports, reason = "the endpoints use it")]
+pub(crate) use driver::drive_from;
+pub use driver::{ConnectionStream, drive};
 pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use handle::{HandleError, Holds, ProtocolHandle};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 pub use producer::{AlreadyRegistered, Producer};
+#[cfg(feature = "tls")]
+pub use start_tls::StartTls;
+#[cfg(not(feature = "tls"))]
+pub(crate) use start_tls::StartTls;
 pub use transport::{Backend, Transport, WriteLimits};
 
 /// What happens on one connection, told to an object that lives as long as the connection.
