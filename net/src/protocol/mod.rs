@@ -14,6 +14,7 @@
 mod address;
 mod connect;
 pub mod connection;
+mod datagram;
 mod driver;
 mod endpoint;
 mod factory;
@@ -35,6 +36,15 @@ pub use connect::connect_tls;
 #[cfg(unix)]
 pub use connect::connect_unix;
 pub use connect::{ConnectOptions, Reconnecting, ReconnectingClientFactory, connect_tcp};
+pub use datagram::{
+    ConnectedDatagramProtocol, DatagramAddress, DatagramBackend, DatagramPort, DatagramProtocol, DatagramTransport,
+    UdpPort, UdpTransport, adopt_udp, connect_udp, listen_multicast, listen_udp,
+};
+#[cfg(unix)]
+pub use datagram::{
+    UnixDatagramPort, UnixDatagramTransport, adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
+};
+#[allow(unused_imports, reason = "the endpoints use it")]
 pub(crate) use driver::drive_from;
 pub use driver::{ConnectionStream, drive};
 #[cfg(unix)]
