@@ -20,6 +20,7 @@ mod lost;
 mod port;
 mod producer;
 mod transport;
+pub mod amp;
 
 pub use address::Address;
 pub use driver::drive;
