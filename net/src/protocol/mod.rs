@@ -29,6 +29,7 @@ mod start;
 mod start_tls;
 pub(crate) mod target;
 mod transport;
+pub mod amp;
 
 pub use address::Address;
 #[cfg(feature = "tls")]
