@@ -17,6 +17,7 @@ mod endpoint;
 mod factory;
 mod handle;
 mod lost;
+pub mod policy;
 mod port;
 mod producer;
 mod transport;
