@@ -6,6 +6,7 @@
 
 mod clock;
 mod deferred;
+mod producers;
 mod value;
 
 use std::collections::BTreeMap;
@@ -18,9 +19,10 @@ use serde_json::Value as Json;
 /// What runs a case.
 type Run = fn(&Json) -> Replay;
 
-const CORPORA: [(&str, &[u8], Run); 2] = [
+const CORPORA: [(&str, &[u8], Run); 3] = [
     ("deferred", include_bytes!("deferred.jsonl.gz"), deferred::run),
     ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
+    ("producers", include_bytes!("producers.jsonl.gz"), producers::run),
 ];
 const DEVIATIONS: &str = include_str!("deviations.txt");
 

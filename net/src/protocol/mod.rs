@@ -12,6 +12,7 @@
 //! - Every buffer has a limit: see [`WriteLimits`].
 
 mod address;
+pub mod connection;
 mod driver;
 mod endpoint;
 mod factory;
@@ -20,16 +21,25 @@ mod lost;
 pub mod policy;
 mod port;
 mod producer;
+mod pull_to_push;
+mod start_tls;
 mod transport;
 
 pub use address::Address;
-pub use driver::drive;
+#[allow(unused_imports, reason = "the endpoints use it")]
+pub(crate) use driver::drive_from;
+pub use driver::{ConnectionStream, drive};
 pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use handle::{HandleError, Holds, ProtocolHandle};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
-pub use producer::{AlreadyRegistered, Producer};
+pub use producer::{AlreadyRegistered, Consumer, Producer};
+pub use pull_to_push::PullToPush;
+#[cfg(feature = "tls")]
+pub use start_tls::StartTls;
+#[cfg(not(feature = "tls"))]
+pub(crate) use start_tls::StartTls;
 pub use transport::{Backend, Transport, WriteLimits};
 
 /// What happens on one connection, told to an object that lives as long as the connection.

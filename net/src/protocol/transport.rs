@@ -1,6 +1,10 @@
 //! What a protocol may ask of its connection.
 
-use super::{Address, AlreadyRegistered, ConnectionLost, Producer};
+#[cfg(feature = "tls")]
+use super::StartTls;
+use super::{Address, AlreadyRegistered, ConnectionLost, ConnectionStream, Consumer, Producer};
+#[cfg(feature = "tls")]
+use crate::tls::rustls::{CommonState, pki_types::CertificateDer};
 use rt_deferred::Deferred;
 use std::fmt;
 use std::io;
@@ -167,6 +171,89 @@ impl Transport {
         self.0.set_tcp_keep_alive(on)
     }
 
+    /// Puts the connection under TLS, when what was written before is sent. What is written from here on goes under TLS;
+    /// nothing is read until the handshake is over and
+    /// [`handshake_completed`](crate::protocol::Protocol::handshake_completed) was told. A handshake that fails ends the
+    /// connection with [`ConnectionLost::Tls`].
+    ///
+    /// # Errors
+    ///
+    /// TLS was started already; the connection is gone;
+    /// [`Unsupported`](io::ErrorKind::Unsupported) if this is no connection of its own.
+    ///
+    /// Counterpart: `ITLSTransport.startTLS`.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(&self, tls: StartTls) -> io::Result<()> {
+        self.0.start_tls(tls)
+    }
+
+    /// The certificates that the peer proved itself with, its own first; none if it did not, and without TLS.
+    ///
+    /// Counterpart: `getPeerCertificate`.
+    #[cfg(feature = "tls")]
+    pub fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        self.look_at_tls(|session| session.peer_certificates().map(<[_]>::to_vec)).unwrap_or_default()
+    }
+
+    /// The protocol that both sides agreed on by ALPN.
+    ///
+    /// Counterpart: `INegotiated.negotiatedProtocol`.
+    #[cfg(feature = "tls")]
+    pub fn negotiated_protocol(&self) -> Option<Vec<u8>> {
+        self.look_at_tls(|session| session.alpn_protocol().map(<[_]>::to_vec))
+    }
+
+    #[cfg(feature = "tls")]
+    fn look_at_tls<R>(&self, look: impl Fn(&CommonState) -> Option<R>) -> Option<R> {
+        let mut seen = None;
+        self.0.tls_session(&mut |session| seen = look(session));
+        seen
+    }
+
+    /// Takes the connection over as a stream. What the protocol wrote before is sent first; it gets no bytes until the stream is
+    /// given back. `unread` is what the stream reads first: from within `data_received`, the bytes that the protocol did not use.
+    ///
+    /// # Errors
+    ///
+    /// It is taken already, gone, or on its way under TLS; [`Unsupported`](io::ErrorKind::Unsupported) if this is a double.
+    ///
+    /// # Examples
+    ///
+    /// A protocol that reads a line, and lets async code have the rest of the connection:
+    ///
+    /// ```
+    /// use rt::io::{AsyncReadExt, AsyncWriteExt, copy, duplex};
+    /// use rt::protocol::{Protocol, Transport, drive};
+    ///
+    /// struct EchoAfterHello;
+    /// impl Protocol for EchoAfterHello {
+    ///     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+    ///         let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return };
+    ///         let stream = transport.take_stream(&data[end + 1..]).expect("it is not taken yet");
+    ///         rt::spawn_local(async move {
+    ///             let (reader, mut writer) = stream.split();
+    ///             copy(reader, &mut writer).await
+    ///         });
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # rt::block_on(async {
+    /// let (mut near, far) = duplex(1024);
+    /// drive(far, EchoAfterHello);
+    /// near.write_all(b"hello\nand more").await?;
+    /// near.close().await?;
+    /// let mut answer = String::new();
+    /// near.read_to_string(&mut answer).await?;
+    /// assert_eq!(answer, "and more");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn take_stream(&self, unread: &[u8]) -> io::Result<ConnectionStream> {
+        self.0.clone().take_stream(unread)
+    }
+
     /// What does the work.
     pub fn backend(&self) -> &Rc<dyn Backend> {
         &self.0
@@ -185,6 +272,20 @@ impl Producer for Transport {
 
     fn stop_producing(&self) {
         Transport::stop_producing(self);
+    }
+}
+
+impl Consumer for Transport {
+    fn write(&self, data: &[u8]) {
+        Transport::write(self, data);
+    }
+
+    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
+        self.0.register_producer(producer, streaming)
+    }
+
+    fn unregister_producer(&self) {
+        Transport::unregister_producer(self);
     }
 }
 
@@ -341,8 +442,37 @@ pub trait Backend {
     fn set_tcp_keep_alive(&self, on: bool) -> io::Result<()> {
         self.lower().map_or_else(no_socket, |lower| lower.set_tcp_keep_alive(on))
     }
+
+    /// See [`Transport::start_tls`].
+    #[cfg(feature = "tls")]
+    fn start_tls(&self, tls: StartTls) -> io::Result<()> {
+        match self.lower() {
+            Some(lower) => lower.start_tls(tls),
+            None => Err(unsupported("this transport cannot go under TLS")),
+        }
+    }
+
+    /// Lets `look` see the TLS session, if there is one.
+    #[cfg(feature = "tls")]
+    fn tls_session(&self, look: &mut dyn FnMut(&CommonState)) {
+        if let Some(lower) = self.lower() {
+            lower.0.tls_session(look);
+        }
+    }
+
+    /// See [`Transport::take_stream`].
+    fn take_stream(self: Rc<Self>, unread: &[u8]) -> io::Result<ConnectionStream> {
+        match self.lower() {
+            Some(lower) => lower.take_stream(unread),
+            None => Err(unsupported("this transport is no stream")),
+        }
+    }
 }
 
 fn no_socket() -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this transport is no TCP connection"))
+    Err(unsupported("this transport is no TCP connection"))
+}
+
+fn unsupported(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, why)
 }

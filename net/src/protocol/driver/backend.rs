@@ -1,0 +1,164 @@
+//! What a transport asks of a connection that is there.
+
+#[cfg(feature = "tls")]
+use super::layer::Layer;
+use super::live::{DRAIN_WAITED, ENDED, LOST, Live, SHAKING, TAKEN, TLS_ASKED};
+use super::{ConnectionStream, socket};
+#[cfg(feature = "tls")]
+use crate::protocol::StartTls;
+use crate::protocol::{Address, AlreadyRegistered, Backend, ConnectionLost, Producer, Protocol, WriteLimits};
+use futures_util::io::{AsyncRead, AsyncWrite};
+use rt_deferred::{Deferred, Failure};
+use std::any::Any;
+use std::io;
+use std::rc::Rc;
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<S, P> {
+    fn write(&self, data: &[u8]) {
+        self.connection.write(data, self);
+    }
+
+    fn write_sequence(&self, parts: &[&[u8]]) {
+        self.connection.write_sequence(parts, self);
+    }
+
+    fn lose_connection(&self) {
+        self.connection.lose(self);
+    }
+
+    fn lose_write_connection(&self) {
+        self.connection.lose_write(self);
+    }
+
+    fn abort_connection(&self, reason: ConnectionLost) {
+        if self.connection.is_connected() {
+            self.connection.lost(reason, self);
+        } else if !self.has(ENDED) {
+            // It may be saying goodbye to a peer that does not listen.
+            self.rare(|rare| rare.lost = Some(reason));
+            self.wake();
+        }
+    }
+
+    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
+        self.connection.register_producer(producer, streaming)
+    }
+
+    fn unregister_producer(&self) {
+        self.connection.unregister_producer(self);
+    }
+
+    fn stop_producer(&self) {
+        self.connection.stop_producer(self);
+    }
+
+    fn pause_producing(&self) {
+        self.connection.pause_reading(self);
+    }
+
+    fn resume_producing(&self) {
+        self.connection.resume_reading(self);
+    }
+
+    fn stop_producing(&self) {
+        self.connection.lose(self);
+    }
+
+    fn is_paused(&self) -> bool {
+        self.connection.is_paused()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.connection.is_connected()
+    }
+
+    fn is_disconnecting(&self) -> bool {
+        self.connection.is_disconnecting() || self.has(LOST)
+    }
+
+    fn unsent(&self) -> usize {
+        self.connection.unsent()
+    }
+
+    fn peer(&self) -> Address {
+        self.peer.clone()
+    }
+
+    fn host(&self) -> Address {
+        self.layer.borrow().socket().map_or(Address::Memory, socket::host)
+    }
+
+    fn drained(&self) -> Deferred<()> {
+        if let (true, Some(reason)) = (self.has(LOST), self.rare(|rare| rare.lost.clone())) {
+            return Deferred::fail(Failure::new(reason));
+        }
+        if self.connection.unsent() <= self.connection.write_limits().low {
+            return Deferred::succeed(());
+        }
+        let (deferred, resolver) = Deferred::new();
+        self.rare(|rare| rare.drained.push(resolver));
+        self.set(DRAIN_WAITED, true);
+        deferred
+    }
+
+    fn closed(&self) -> Deferred<ConnectionLost> {
+        if self.has(ENDED) {
+            return Deferred::succeed(self.rare(|rare| rare.lost.clone()).unwrap_or(ConnectionLost::Aborted));
+        }
+        let (deferred, resolver) = Deferred::new();
+        self.rare(|rare| rare.closed.push(resolver));
+        deferred
+    }
+
+    fn write_limits(&self) -> WriteLimits {
+        self.connection.write_limits()
+    }
+
+    fn set_write_limits(&self, limits: WriteLimits) {
+        self.connection.set_write_limits(limits);
+        self.wake();
+    }
+
+    fn set_tcp_no_delay(&self, on: bool) -> io::Result<()> {
+        self.tcp(|stream| socket::tcp(stream, |stream| stream.set_nodelay(on)))
+    }
+
+    fn set_tcp_keep_alive(&self, on: bool) -> io::Result<()> {
+        self.tcp(|stream| socket::tcp(stream, |stream| socket2::SockRef::from(stream).set_keepalive(on)))
+    }
+
+    #[cfg(feature = "tls")]
+    fn start_tls(&self, tls: StartTls) -> io::Result<()> {
+        if self.has(TLS_ASKED | SHAKING) || !matches!(*self.layer.borrow(), Layer::Plain(_)) {
+            return Err(io::Error::other("TLS was started on this connection already, or the connection is gone"));
+        }
+        self.ask_for_tls(self.connection.unsent(), tls);
+        Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls_session(&self, look: &mut dyn FnMut(&crate::tls::rustls::CommonState)) {
+        if let Some(stream) = self.layer.borrow().tls() {
+            look(stream.connection());
+        }
+    }
+
+    fn take_stream(self: Rc<Self>, unread: &[u8]) -> io::Result<ConnectionStream> {
+        const NOT_NOW: u16 = TLS_ASKED | SHAKING | TAKEN | LOST;
+        if self.has(NOT_NOW) {
+            return Err(io::Error::other("the connection is gone, taken as a stream already, or on its way under TLS"));
+        }
+        self.put_unread(unread);
+        self.set(TAKEN, true);
+        Ok(ConnectionStream::new(self))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P> Live<S, P> {
+    fn tcp<R>(&self, ask: impl FnOnce(&dyn Any) -> io::Result<R>) -> io::Result<R> {
+        match self.layer.borrow().socket() {
+            Some(stream) => ask(stream),
+            None => Err(io::Error::new(io::ErrorKind::NotConnected, "the connection is gone, or shakes hands")),
+        }
+    }
+}
