@@ -22,6 +22,7 @@ mod framing;
 mod handle;
 mod listen;
 mod lost;
+pub mod policy;
 mod port;
 mod producer;
 mod pull_to_push;
