@@ -74,7 +74,6 @@ pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
-pub use producer::{AlreadyRegistered, Producer};
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
