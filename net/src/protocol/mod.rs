@@ -60,9 +60,10 @@ pub use endpoint::{
 pub use endpoint::{TlsClientEndpoint, TlsServerEndpoint, wrap_client_tls, wrap_server_tls};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use framing::{
-    Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix, LineHandler, LineOnlyReceiver,
-    LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver, StringHandler, StringReceiver, StringTooLong,
-    Strings, send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
+    FileSender, FileTransferStopped, Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix,
+    LineHandler, LineOnlyReceiver, LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver,
+    StatefulStringHandler, StatefulStringProtocol, StringHandler, StringReceiver, StringTooLong, Strings,
+    send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
 };
 pub use handle::{HandleError, Holds, ProtocolHandle};
 #[cfg(feature = "tls")]
