@@ -20,6 +20,8 @@ mod factory;
 mod handle;
 mod lost;
 mod port;
+#[cfg(unix)]
+mod process;
 mod producer;
 mod start_tls;
 mod transport;
@@ -41,6 +43,10 @@ pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use handle::{HandleError, Holds, ProtocolHandle};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
+#[cfg(unix)]
+pub use process::{
+    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+};
 pub use producer::{AlreadyRegistered, Producer};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
