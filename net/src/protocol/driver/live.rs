@@ -315,6 +315,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         self.layer.borrow_mut().close(reset);
         let protocol = self.protocol.take();
         drop(protocol);
+        // A transport that somebody keeps must not keep the task.
+        drop(self.waker.take());
         let (drained, closed) = self.rare(|rare| {
             rare.unread = Vec::new();
             rare.tls = None;
