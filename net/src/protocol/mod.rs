@@ -24,6 +24,8 @@ mod listen;
 mod lost;
 pub mod policy;
 mod port;
+#[cfg(unix)]
+mod process;
 mod producer;
 mod pull_to_push;
 mod start;
@@ -73,6 +75,10 @@ pub use listen::listen_unix;
 pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
+#[cfg(unix)]
+pub use process::{
+    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+};
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
 pub use start::{NoProtocol, drive_factory};
