@@ -9,7 +9,7 @@ use amp::{Link, Sum, Total, boxed, remote};
 use certificates::Authority;
 use rt::deferred::failure_result_of;
 use rt::io::duplex;
-use rt::protocol::amp::{Amp, CallError, ProtocolViolation, Remote, UnhandledCommand, UnknownRemoteError};
+use rt::protocol::amp::{Amp, CallError, ProtocolViolation, Remote, UnhandledCommand};
 use rt::protocol::{ConnectionLost, ProtocolHandle, drive};
 use rt::testing::{Request, StringTransportWithDisconnection};
 use rt_net::tls::{TlsAcceptor, TlsConnector};
@@ -115,11 +115,16 @@ fn both_sides_at_once() {
     let (acceptor, connector) = identities();
     let side = || adder().start_tls_responder(&acceptor);
     let link = Link::new(side(), side());
-    let (near, far) = (link.remote().start_tls(&connector, "localhost"), remote(&link.server));
-    let far = far.start_tls(&connector, "localhost");
-    let ((), reported) = rt::deferred::unhandled::capture(|| link.pump());
+    let near = link.remote().start_tls(&connector, "localhost");
+    let far = remote(&link.server).start_tls(&connector, "localhost");
+    link.pump();
     // Neither can be server and client in one.
-    assert_eq!(reported.len(), 2);
-    assert!(failure_result_of(near).check::<UnknownRemoteError>());
-    assert!(failure_result_of(far).check::<UnknownRemoteError>());
+    for (side, tls) in [(&link.client, near), (&link.server, far)] {
+        let Some(Request::AbortConnection(reason)) = side.string_transport().take_requests().pop() else {
+            panic!("it is hung up on")
+        };
+        assert_eq!(reason.to_string(), "TLS failed: TLS can be started once on a connection");
+        side.lose(reason);
+        assert!(failure_result_of(tls).check::<ConnectionLost>());
+    }
 }

@@ -385,7 +385,10 @@ impl Protocol for Amp {
     fn read_connection_lost(&mut self, transport: &Transport) {
         match &mut self.successor {
             Some(successor) => successor.read_connection_lost(transport),
-            None => transport.lose_connection(),
+            None => {
+                transport.stop_producer();
+                transport.lose_connection();
+            }
         }
     }
 

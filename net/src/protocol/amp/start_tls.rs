@@ -1,7 +1,7 @@
 //! AMP that goes under TLS.
 
 use super::link::{Answer, Then};
-use super::{Amp, AmpBox, ArgumentError, Arguments, CallError, Command, Remote};
+use super::{Amp, AmpBox, ArgumentError, Arguments, CallError, Command, Remote, RemoteAmpError, UNKNOWN_ERROR_CODE};
 use crate::protocol::{ConnectionLost, StartTls, Transport};
 use crate::tls::{TlsAcceptor, TlsConnector};
 use rt_deferred::{Deferred, Failure};
@@ -19,7 +19,11 @@ impl Amp {
         let acceptor = acceptor.clone();
         self.respond_to::<StartTlsCommand>(false, move |_| {
             if link.has_tls() {
-                return Deferred::fail(CallError::OnlyOneTls);
+                // Where this side has asked for it as well, its answers wait, too: nobody would ever go on.
+                if let Some(transport) = link.transport() {
+                    transport.abort_with(ConnectionLost::Tls(CallError::OnlyOneTls.into()));
+                }
+                return Deferred::fail(RemoteAmpError::new(UNKNOWN_ERROR_CODE, CallError::OnlyOneTls.to_string()));
             }
             let tls = StartTls::server(&acceptor);
             let then = Then::StartTls(Box::new(|transport| start(transport, tls)));
