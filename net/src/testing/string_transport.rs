@@ -76,9 +76,13 @@ pub struct StringTransport {
     state: Rc<State>,
 }
 
+type Observer = Rc<dyn Fn(&Request)>;
+
+#[derive(Default)]
 struct State {
     written: RefCell<Vec<u8>>,
     requests: RefCell<Vec<Request>>,
+    observer: RefCell<Option<Observer>>,
     peer: RefCell<Address>,
     host: RefCell<Address>,
     unsent: Cell<usize>,
@@ -115,6 +119,27 @@ impl StringTransport {
     /// What was asked for since the last call of this, in order.
     pub fn take_requests(&self) -> Vec<Request> {
         mem::take(&mut *self.state.requests.borrow_mut())
+    }
+
+    /// Has `f` told of each request, at once and in place of an earlier one: so a test plays a peer that reacts.
+    ///
+    /// ```
+    /// use rt::protocol::ConnectionLost;
+    /// use rt::testing::{Request, StringTransport};
+    ///
+    /// let double = StringTransport::new();
+    /// let connection = double.clone();
+    /// double.on_request(move |request| {
+    ///     if let Request::LoseConnection = request {
+    ///         connection.set_lost(ConnectionLost::Done);
+    ///     }
+    /// });
+    /// double.transport().lose_connection();
+    /// assert!(!double.transport().is_connected());
+    /// ```
+    pub fn on_request(&self, f: impl Fn(&Request) + 'static) {
+        let former = self.state.observer.replace(Some(Rc::new(f)));
+        drop(former);
     }
 
     /// The producer that is registered.
@@ -178,32 +203,17 @@ impl fmt::Debug for StringTransport {
     }
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            written: RefCell::default(),
-            requests: RefCell::default(),
-            peer: RefCell::new(Address::Memory),
-            host: RefCell::new(Address::Memory),
-            unsent: Cell::default(),
-            limits: Cell::default(),
-            is_disconnecting: Cell::default(),
-            aborted: RefCell::default(),
-            producer_state: Cell::default(),
-            producer: RefCell::default(),
-            lost: Lost::default(),
-        }
-    }
-}
-
 impl State {
-    /// Notes what was asked; whether there is still a connection to ask it of.
-    fn note(&self, request: Request) -> bool {
-        let is_connected = !self.lost.is_lost();
-        if is_connected {
-            self.requests.borrow_mut().push(request);
+    /// Does and notes what was asked, unless the connection is gone. Whether there was still one to ask.
+    fn note(&self, request: Request, effect: impl FnOnce()) -> bool {
+        if self.lost.is_lost() {
+            return false;
         }
-        is_connected
+        effect();
+        self.requests.borrow_mut().push(request.clone());
+        let observer = self.observer.borrow().clone();
+        observer.inspect(|observer| observer(&request));
+        true
     }
 
     fn has_drained(&self) -> bool {
@@ -213,9 +223,7 @@ impl State {
 
 impl Backend for State {
     fn write(&self, data: &[u8]) {
-        if self.note(Request::Write(data.to_vec())) {
-            self.written.borrow_mut().extend_from_slice(data);
-        }
+        self.note(Request::Write(data.to_vec()), || self.written.borrow_mut().extend_from_slice(data));
     }
 
     fn write_sequence(&self, parts: &[&[u8]]) {
@@ -223,29 +231,26 @@ impl Backend for State {
     }
 
     fn lose_connection(&self) {
-        if self.note(Request::LoseConnection) {
-            self.is_disconnecting.set(true);
-        }
+        self.note(Request::LoseConnection, || self.is_disconnecting.set(true));
     }
 
     fn lose_write_connection(&self) {
-        self.note(Request::LoseWriteConnection);
+        self.note(Request::LoseWriteConnection, || {});
     }
 
     fn abort_connection(&self, reason: ConnectionLost) {
-        if self.note(Request::AbortConnection(reason.clone())) {
+        self.note(Request::AbortConnection(reason.clone()), || {
             self.is_disconnecting.set(true);
             self.aborted.borrow_mut().get_or_insert(reason);
-        }
+        });
     }
 
     fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
         if self.producer.borrow().is_some() {
             return Err(AlreadyRegistered);
         }
-        if self.note(Request::RegisterProducer(streaming)) {
-            *self.producer.borrow_mut() = Some((producer, streaming));
-        } else {
+        let register = || *self.producer.borrow_mut() = Some((producer.clone(), streaming));
+        if !self.note(Request::RegisterProducer(streaming), register) {
             producer.stop_producing();
         }
         Ok(())
@@ -253,8 +258,7 @@ impl Backend for State {
 
     fn unregister_producer(&self) {
         let producer = self.producer.take();
-        drop(producer);
-        self.note(Request::UnregisterProducer);
+        self.note(Request::UnregisterProducer, || drop(producer));
     }
 
     fn stop_producer(&self) {
@@ -265,22 +269,18 @@ impl Backend for State {
     }
 
     fn pause_producing(&self) {
-        if self.note(Request::PauseProducing) {
-            self.producer_state.set(ProducerState::Paused);
-        }
+        self.note(Request::PauseProducing, || self.producer_state.set(ProducerState::Paused));
     }
 
     fn resume_producing(&self) {
-        if self.note(Request::ResumeProducing) {
-            self.producer_state.set(ProducerState::Producing);
-        }
+        self.note(Request::ResumeProducing, || self.producer_state.set(ProducerState::Producing));
     }
 
     fn stop_producing(&self) {
-        if self.note(Request::StopProducing) {
+        self.note(Request::StopProducing, || {
             self.producer_state.set(ProducerState::Stopped);
             self.is_disconnecting.set(true);
-        }
+        });
     }
 
     fn is_paused(&self) -> bool {
@@ -324,12 +324,12 @@ impl Backend for State {
     }
 
     fn set_tcp_no_delay(&self, on: bool) -> io::Result<()> {
-        self.note(Request::SetTcpNoDelay(on));
+        self.note(Request::SetTcpNoDelay(on), || {});
         Ok(())
     }
 
     fn set_tcp_keep_alive(&self, on: bool) -> io::Result<()> {
-        self.note(Request::SetTcpKeepAlive(on));
+        self.note(Request::SetTcpKeepAlive(on), || {});
         Ok(())
     }
 }
