@@ -222,10 +222,10 @@ pub(super) struct StringState {
 }
 
 impl StringState {
-    /// Keeps bytes of a string that takes `total` bytes. Of those that have not come it makes room for three times as many as have: moving a
+    /// Keeps bytes of a string that takes `total` bytes. Of those that have not come it makes room for seven times as many as have: moving a
     /// string that grows is what costs most, and who announces much and sends little gets little.
     pub(super) fn append(&mut self, data: &[u8], total: usize) {
-        let room = (4 * (self.held.len() + data.len())).min(total);
+        let room = (8 * (self.held.len() + data.len())).min(total);
         self.held.append(data, room);
     }
 }
