@@ -79,7 +79,7 @@ pub fn spawn_process<P: ProcessProtocol>(command: Command, protocol: P) -> io::R
 /// }
 ///
 /// # #[cfg(feature = "child-fds")]
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let mut command = Command::new("sh");
 /// command.args(["-c", "echo all is well >&3"]);
