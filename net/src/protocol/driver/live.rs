@@ -77,7 +77,7 @@ impl<S, P: Protocol> Live<S, P> {
             layer: RefCell::new(Layer::Plain(stream)),
             protocol: RefCell::new(Some(protocol)),
             #[cfg(feature = "tracing")]
-            span: tracing::debug_span!("connection", %peer),
+            span: tracing::info_span!(target: "rt::protocol", "connection", %peer),
             peer,
             waker: Cell::new(None),
             flags: Cell::new(0),
@@ -309,6 +309,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
     pub(super) fn end(&self, transport: &Transport) {
         self.set(ENDED, true);
         let reason = self.rare(|rare| rare.lost.clone()).unwrap_or(ConnectionLost::Aborted);
+        #[cfg(feature = "tracing")]
+        self.span.in_scope(|| tracing::debug!(target: "rt::protocol", %reason, "connection lost"));
         self.event(transport, |protocol, transport| protocol.connection_lost(transport, &reason));
         self.connection.discard();
         let reset = !matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_));
