@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Drop for Driver<S
         if !self.live.has_ended() {
             let transport = Transport::new(self.live.clone());
             transport.abort_with(ConnectionLost::Aborted);
-            self.live.end(&transport, false);
+            self.live.end(&transport, true);
         }
     }
 }
