@@ -102,10 +102,7 @@ impl<E: StreamClientEndpoint, F: Factory> ClientService<E, F> {
     /// with the failure of the attempt that is the so-manieth to fail from now on: 1 is the next one.
     ///
     /// Counterpart: `whenConnected`.
-    pub fn when_connected(
-        &self,
-        fail_after_failures: impl Into<Option<u32>>,
-    ) -> Deferred<ProtocolHandle<F::Protocol>> {
+    pub fn when_connected(&self, fail_after_failures: impl Into<Option<u32>>) -> Deferred<ProtocolHandle<F::Protocol>> {
         self.machine.when_connected(fail_after_failures.into())
     }
 
