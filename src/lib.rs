@@ -147,6 +147,9 @@ pub mod io {
 #[cfg(feature = "net")]
 #[doc(inline)]
 pub use rt_net as net;
+#[cfg(all(feature = "net", unix))]
+#[doc(inline)]
+pub use rt_net::app;
 #[cfg(feature = "net")]
 #[doc(no_inline)]
 pub use rt_net::protocol::{Protocol, Transport};
