@@ -178,7 +178,8 @@ fn method_that_panics() {
             client.send(b"1").await.unwrap();
             client.send(b"2").await.unwrap();
             let reason = port.closed().await.unwrap();
-            assert_eq!(*trace.borrow(), ["start", "1"], "nothing is called after it");
+            let stop = "stop: the protocol panicked: panicked: out of ink";
+            assert_eq!(*trace.borrow(), ["start", "1", stop]);
             assert!(port.transport().with_socket(|_| ()).is_err());
             reason
         })

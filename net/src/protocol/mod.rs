@@ -24,6 +24,8 @@ mod listen;
 mod lost;
 pub mod policy;
 mod port;
+#[cfg(unix)]
+mod process;
 mod producer;
 mod pull_to_push;
 mod start;
@@ -60,9 +62,10 @@ pub use endpoint::{
 pub use endpoint::{TlsClientEndpoint, TlsServerEndpoint, wrap_client_tls, wrap_server_tls};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use framing::{
-    Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix, LineHandler, LineOnlyReceiver,
-    LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver, StringHandler, StringReceiver, StringTooLong,
-    Strings, send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
+    FileSender, FileTransferStopped, Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix,
+    LineHandler, LineOnlyReceiver, LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver,
+    StatefulStringHandler, StatefulStringProtocol, StringHandler, StringReceiver, StringTooLong, Strings,
+    send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
 };
 pub use handle::{HandleError, Holds, ProtocolHandle};
 #[cfg(feature = "tls")]
@@ -72,6 +75,10 @@ pub use listen::listen_unix;
 pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
+#[cfg(unix)]
+pub use process::{
+    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+};
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
 pub use start::{NoProtocol, drive_factory};

@@ -1,7 +1,7 @@
 //! A protocol on one end of a connection in memory.
 
 use super::wire::Wire;
-use crate::protocol::{Backend, ConnectionLost, Holds, Protocol, ProtocolHandle, Transport};
+use crate::protocol::{ConnectionLost, Holds, Protocol, ProtocolHandle, Transport};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -64,8 +64,9 @@ impl<P: Protocol> Side for End<P> {
     }
 
     fn data_received(&self, data: &[u8]) {
+        self.wire.begins_to_receive();
         self.tell(|protocol, transport| protocol.data_received(transport, data));
-        self.wire.hold_back_if_full();
+        self.wire.has_received();
     }
 
     fn read_connection_lost(&self) {
@@ -81,18 +82,9 @@ impl<P: Protocol> Side for End<P> {
     }
 
     fn connection_lost(&self, reason: ConnectionLost) {
-        self.wire.close();
-        self.wire.is_read_closed.set(true);
         self.tell(|protocol, transport| protocol.connection_lost(transport, &reason));
         let protocol = self.protocol.take();
         drop(protocol);
-        self.wire.lost.set(reason);
-    }
-}
-
-impl Wire {
-    /// Whether nobody is told anything any more.
-    pub(super) fn is_over(&self) -> bool {
-        !self.is_connected()
+        self.wire.end(reason);
     }
 }

@@ -164,20 +164,18 @@ impl IoPump {
 /// News of the last step arrives.
 fn let_in_coming_doom(end: &dyn Side) -> bool {
     let doom = end.wire().coming_doom.take();
-    match doom {
-        Some(reason) if !end.wire().is_over() => {
-            end.connection_lost(reason);
-            true
-        }
-        _ => false,
+    let is_news = doom.is_some() && end.wire().is_connected();
+    if let Some(reason) = doom {
+        end.wire().give_up(reason);
     }
+    is_news && tell_doom(end)
 }
 
 /// Bytes that were written before this step, or the news that there are no more.
 fn deliver(from: &dyn Side, to: &dyn Side, sendable: Option<usize>) -> bool {
     let (sender, receiver) = (from.wire(), to.wire());
     let mut moved = false;
-    if receiver.reads() && receiver.was_resumed.take() {
+    if receiver.is_connected() && receiver.was_resumed.take() {
         to.reading_resumed();
         moved = true;
     }
@@ -205,7 +203,7 @@ fn deliver(from: &dyn Side, to: &dyn Side, sendable: Option<usize>) -> bool {
 fn throw_away(sender: &Wire) -> bool {
     let is_any = !sender.send(usize::MAX).is_empty();
     if is_any && !sender.is_disconnecting() {
-        *sender.coming_doom.borrow_mut() = Some(io::Error::from(io::ErrorKind::ConnectionReset).into());
+        sender.reset();
     }
     is_any
 }
@@ -213,26 +211,30 @@ fn throw_away(sender: &Wire) -> bool {
 /// What the protocol asked for, as far as it can be done now.
 fn settle(end: &dyn Side, other: &Wire) -> bool {
     let wire = end.wire();
-    if wire.is_over() {
-        return false;
-    }
-    let doom = wire.doom.borrow().clone();
-    if let Some(reason) = doom {
-        end.connection_lost(reason);
-        if !other.is_over() {
-            *other.coming_doom.borrow_mut() = Some(io::Error::from(io::ErrorKind::ConnectionReset).into());
-        }
-        return true;
-    }
-    if wire.is_ready_to_close() {
-        end.connection_lost(ConnectionLost::Done);
-        return true;
-    }
-    if wire.closes_writing() {
+    wire.finish();
+    if wire.closes_writing.take() {
         end.write_connection_lost();
         return true;
     }
-    false
+    let is_clean = wire.doom.borrow().as_ref().is_some_and(ConnectionLost::is_clean);
+    let moved = tell_doom(end);
+    if moved && !is_clean && other.is_connected() {
+        other.reset();
+    }
+    moved
+}
+
+/// Tells the protocol that the connection is gone, if it is and nobody has told it.
+fn tell_doom(end: &dyn Side) -> bool {
+    if end.wire().is_over() {
+        return false;
+    }
+    let doom = end.wire().doom.borrow().clone();
+    let is_any = doom.is_some();
+    if let Some(reason) = doom {
+        end.connection_lost(reason);
+    }
+    is_any
 }
 
 impl fmt::Debug for IoPump {
