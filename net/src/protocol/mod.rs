@@ -28,6 +28,7 @@ mod port;
 mod process;
 mod producer;
 mod pull_to_push;
+mod standard_io;
 mod start;
 mod start_tls;
 pub(crate) mod target;
@@ -77,10 +78,12 @@ pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 #[cfg(unix)]
 pub use process::{
-    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+    ChildFd, ProcessEnd, ProcessEndpoint, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process,
+    spawn_process_with_fds,
 };
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
+pub use standard_io::{StandardIo, StandardIoEndpoint};
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
