@@ -17,7 +17,7 @@ pub mod connection;
 mod datagram;
 mod driver;
 mod endpoint;
-mod factory;
+pub(crate) mod factory;
 mod framing;
 mod handle;
 mod listen;
@@ -26,6 +26,7 @@ pub mod policy;
 mod port;
 mod producer;
 mod pull_to_push;
+mod reactor;
 mod start;
 mod start_tls;
 pub(crate) mod target;
@@ -74,6 +75,9 @@ pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
+pub use reactor::ReactorTcp;
+#[cfg(unix)]
+pub use reactor::ReactorUnix;
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
