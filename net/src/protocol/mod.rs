@@ -17,7 +17,7 @@ pub mod connection;
 mod datagram;
 mod driver;
 mod endpoint;
-mod factory;
+pub(crate) mod factory;
 mod framing;
 mod handle;
 mod listen;
@@ -29,6 +29,7 @@ mod process;
 mod producer;
 mod pull_to_push;
 mod standard_io;
+mod reactor;
 mod start;
 mod start_tls;
 pub(crate) mod target;
@@ -84,6 +85,9 @@ pub use process::{
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
 pub use standard_io::{StandardIo, StandardIoEndpoint};
+pub use reactor::ReactorTcp;
+#[cfg(unix)]
+pub use reactor::ReactorUnix;
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
