@@ -84,10 +84,10 @@ pub use process::{
 };
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
-pub use standard_io::{StandardIo, StandardIoEndpoint};
 pub use reactor::ReactorTcp;
 #[cfg(unix)]
 pub use reactor::ReactorUnix;
+pub use standard_io::{StandardIo, StandardIoEndpoint};
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
