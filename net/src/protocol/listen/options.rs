@@ -74,7 +74,6 @@ impl ListenOptions {
     /// # #[cfg(unix)]
     /// # fn main() -> Result<(), rt::deferred::Failure> {
     /// use rt::protocol::{ListenOptions, Protocol, Transport, for_protocol};
-    /// use rt::runtime::Handle;
     ///
     /// struct Echo;
     ///
@@ -85,15 +84,15 @@ impl ListenOptions {
     /// }
     ///
     /// # rt::block_on(async {
-    /// // The first port takes an address, and the others join it.
+    /// // The first port takes an address, and one on each of the other workers joins it.
     /// let options = ListenOptions::new().reuse_port(true);
     /// let first = options.listen_tcp("127.0.0.1:0", for_protocol(|| Echo))?;
     /// let address = first.host().ip().unwrap();
-    /// for worker in 1..Handle::current().metrics().num_workers() {
+    /// for worker in 1.. {
     ///     let options = options.clone();
-    ///     // A worker's ports stay open until the end of the runtime.
-    ///     rt::spawn_pinned(worker, move || async move { options.listen_tcp(address, for_protocol(|| Echo)).map(drop) })?
-    ///         .await??;
+    ///     let listen = move || async move { options.listen_tcp(address, for_protocol(|| Echo)).map(drop) };
+    ///     let Ok(listening) = rt::spawn_pinned(worker, listen) else { break };
+    ///     listening.await??;
     /// }
     /// # Ok(())
     /// # })
