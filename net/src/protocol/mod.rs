@@ -17,7 +17,7 @@ pub mod connection;
 mod datagram;
 mod driver;
 mod endpoint;
-mod factory;
+pub(crate) mod factory;
 mod framing;
 mod handle;
 mod listen;
@@ -28,6 +28,8 @@ mod port;
 mod process;
 mod producer;
 mod pull_to_push;
+mod standard_io;
+mod reactor;
 mod start;
 mod start_tls;
 pub(crate) mod target;
@@ -77,10 +79,15 @@ pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
 #[cfg(unix)]
 pub use process::{
-    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+    ChildFd, ProcessEnd, ProcessEndpoint, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process,
+    spawn_process_with_fds,
 };
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
+pub use reactor::ReactorTcp;
+#[cfg(unix)]
+pub use reactor::ReactorUnix;
+pub use standard_io::{StandardIo, StandardIoEndpoint};
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
