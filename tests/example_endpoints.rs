@@ -33,6 +33,16 @@ fn unix_socket() {
 }
 
 #[test]
+fn standard_input_and_output() {
+    let mut server = Example::start("endpoints", ["serve", "stdio:"]);
+    assert_eq!(server.line(), "echoing on stdio");
+    server.write("hello\n");
+    assert_eq!(server.line(), "hello");
+    server.signal(Signal::INT);
+    assert_eq!(server.end(), ended_with(&[]));
+}
+
+#[test]
 fn mistake_in_a_description() {
     let end = Example::start("endpoints", ["serve", "tcp:80a"]).end();
     assert_eq!(end.code, Some(1));

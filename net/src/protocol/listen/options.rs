@@ -48,8 +48,10 @@ pub struct ListenOptions {
     reuse_port: bool,
     pub(super) mode: Option<u32>,
     pub(super) lock_file: bool,
-    tell: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    tell: Option<Tell>,
 }
+
+type Tell = Arc<dyn Fn(&Notice) + Send + Sync>;
 
 impl ListenOptions {
     /// The settings of [`listen_tcp`](super::listen_tcp) and [`listen_unix`](super::listen_unix).
