@@ -183,4 +183,7 @@ mod pages {
     #[cfg(feature = "macros")]
     #[doc = include_str!("../docs/deferred-for-twisted-programmers.md")]
     mod deferred_for_twisted_programmers {}
+    #[cfg(all(feature = "macros", feature = "net"))]
+    #[doc = include_str!("../docs/protocols-for-twisted-programmers.md")]
+    mod protocols_for_twisted_programmers {}
 }

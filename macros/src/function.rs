@@ -130,6 +130,14 @@ impl Attribute {
         tokens.next().is_some_and(|token| is_ident(&token, name)) && tokens.next().is_none()
     }
 
+    /// What stands in the parentheses of `#[name(...)]`.
+    pub(crate) fn arguments(&self, name: &str) -> Option<TokenStream> {
+        let TokenTree::Group(brackets) = &self.brackets else { return None };
+        let mut tokens = brackets.stream().into_iter();
+        tokens.next().filter(|token| is_ident(token, name))?;
+        Some(as_group(tokens.next()?, Delimiter::Parenthesis)?.stream())
+    }
+
     pub(crate) fn refuse(&self, sentence: impl Into<String>) -> Refusal {
         Refusal::over(&[self.pound.clone(), self.brackets.clone()], sentence)
     }
@@ -150,7 +158,7 @@ pub(crate) fn take_attributes(tokens: &mut Tokens) -> Option<Vec<Attribute>> {
 }
 
 /// `pub`, `pub(crate)`, or the invisible group of a `$visibility:vis`.
-fn take_visibility(tokens: &mut Tokens) -> TokenStream {
+pub(crate) fn take_visibility(tokens: &mut Tokens) -> TokenStream {
     let is_group =
         |token: &TokenTree, delimiter| matches!(token, TokenTree::Group(group) if group.delimiter() == delimiter);
     let mut visibility = TokenStream::new();
@@ -172,7 +180,7 @@ fn take_qualifiers(tokens: &mut Tokens) -> Vec<TokenTree> {
     std::iter::from_fn(|| tokens.next_if(is_qualifier)).collect()
 }
 
-fn take_ident(tokens: &mut Tokens) -> Option<Ident> {
+pub(crate) fn take_ident(tokens: &mut Tokens) -> Option<Ident> {
     match tokens.next()? {
         TokenTree::Ident(ident) => Some(ident),
         _ => None,
@@ -180,7 +188,7 @@ fn take_ident(tokens: &mut Tokens) -> Option<Ident> {
 }
 
 /// From `<` to the `>` that closes it, or nothing. The `>` of an arrow closes nothing.
-fn take_generics(tokens: &mut Tokens) -> Vec<TokenTree> {
+pub(crate) fn take_generics(tokens: &mut Tokens) -> Vec<TokenTree> {
     let mut generics = Vec::new();
     let mut depth = 0;
     let mut arrow = false;
@@ -200,7 +208,7 @@ fn take_generics(tokens: &mut Tokens) -> Vec<TokenTree> {
 }
 
 /// The group with this delimiter, also inside of the invisible one of a `$body:block`.
-fn as_group(token: TokenTree, delimiter: Delimiter) -> Option<Group> {
+pub(crate) fn as_group(token: TokenTree, delimiter: Delimiter) -> Option<Group> {
     match token {
         TokenTree::Group(group) if group.delimiter() == delimiter => Some(group),
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => {

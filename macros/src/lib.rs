@@ -1,9 +1,10 @@
-//! The attribute macros of `rt`: `#[rt::main]`, `#[rt::test]` and `#[rt::inline_callbacks]`.
+//! The macros of `rt`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`, and the derives of `rt::protocol::amp`.
 //!
 //! They are written on `proc_macro` alone, so that no parser has to be built before a user's crate: `args.rs` reads what
 //! stands in the parentheses, `function.rs` and `parameters.rs` take the item apart, `expand.rs` and
-//! `inline_callbacks.rs` put the result together, and `refusal.rs` is how any of them says no.
+//! `inline_callbacks.rs` put the result together, and `refusal.rs` is how any of them says no. `amp.rs` is the derives.
 
+mod amp;
 mod args;
 mod expand;
 mod function;
@@ -167,4 +168,62 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn inline_callbacks(arguments: TokenStream, item: TokenStream) -> TokenStream {
     inline_callbacks::expand(arguments, item)
+}
+
+/// Writes `rt::protocol::amp::Arguments` for a struct: its fields are keys of a box.
+///
+/// The struct has named fields or none, and no generic parameters. On a field may stand `#[amp(name = "from-address")]`: its key, if
+/// that is not its name; on the struct `#[amp(crate = "path")]`: where the macro finds `rt`, if that is not `::rt`.
+///
+/// # Examples
+///
+/// ```
+/// use rt::protocol::amp::{AmpBox, Arguments};
+///
+/// #[derive(Arguments)]
+/// struct Guest {
+///     name: String,
+///     #[amp(name = "shoe-size")]
+///     shoe_size: Option<u8>,
+/// }
+///
+/// let mut fields = AmpBox::new();
+/// fields.insert("name", "Ada").unwrap();
+/// let guest = Guest::from_box(&fields).unwrap();
+/// assert_eq!((guest.name.as_str(), guest.shoe_size), ("Ada", None));
+/// ```
+#[proc_macro_derive(AmpArguments, attributes(amp))]
+pub fn amp_arguments(item: TokenStream) -> TokenStream {
+    amp::derive_arguments(item)
+}
+
+/// Writes `rt::protocol::amp::Command` for a struct, and `rt::protocol::amp::Arguments` with it: its fields are the arguments.
+///
+/// # Arguments
+///
+/// In `#[amp(...)]` on the struct, besides what `Arguments` takes:
+///
+/// | argument | values | meaning |
+/// |---|---|---|
+/// | `response` | a type, `()` by default | what comes back |
+/// | `name` | a string, the name of the struct by default | what the command is called on the wire |
+/// | `errors(...)` | `Type = "CODE"`, separated by commas | errors that go over the wire by these codes |
+/// | `fatal_errors(...)` | the same | such errors after which the connection is closed |
+///
+/// A wrong argument is a compile error that lists what is allowed.
+///
+/// # Examples
+///
+/// ```
+/// use rt::protocol::amp::Command;
+///
+/// #[derive(Command)]
+/// #[amp(name = "ping", response = ())]
+/// struct Ping;
+///
+/// assert_eq!(Ping::NAME, "ping");
+/// ```
+#[proc_macro_derive(AmpCommand, attributes(amp))]
+pub fn amp_command(item: TokenStream) -> TokenStream {
+    amp::derive_command(item)
 }

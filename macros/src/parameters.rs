@@ -74,7 +74,7 @@ fn colon(tokens: &[TokenTree]) -> Option<usize> {
 }
 
 /// The parts between commas, except those between `<` and `>`. The `>` of an arrow closes nothing.
-fn split_at_commas(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
+pub(crate) fn split_at_commas(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
     let mut parts = vec![];
     let mut part = Vec::new();
     let mut depth = 0_usize;

@@ -23,6 +23,11 @@ impl Scratch {
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
         self.0.as_mut().expect("only drop takes it")
     }
+
+    #[cfg(unix)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.as_ref().expect("only drop takes it")
+    }
 }
 
 impl Drop for Scratch {

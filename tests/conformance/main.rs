@@ -6,6 +6,8 @@
 
 mod clock;
 mod deferred;
+mod producers;
+mod receivers;
 mod service;
 mod value;
 
@@ -19,9 +21,11 @@ use serde_json::Value as Json;
 /// What runs a case.
 type Run = fn(&Json) -> Replay;
 
-const CORPORA: [(&str, &[u8], Run); 3] = [
+const CORPORA: [(&str, &[u8], Run); 5] = [
     ("deferred", include_bytes!("deferred.jsonl.gz"), deferred::run),
     ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
+    ("producers", include_bytes!("producers.jsonl.gz"), producers::run),
+    ("receivers", include_bytes!("receivers.jsonl.gz"), receivers::run),
     ("service", include_bytes!("service.jsonl.gz"), service::run),
 ];
 const DEVIATIONS: &str = include_str!("deviations.txt");

@@ -103,7 +103,10 @@ impl Run<'_> {
             Cause::Failure(failure) => self.say(Failed, format_args!("could not start: {failure:#}")),
         }
         let exit = self.stop(signals).await;
-        self.watchdog.take().inspect(|watchdog| drop(watchdog.stop()));
+        if let Some(watchdog) = self.watchdog.take() {
+            // It runs.
+            let _ = watchdog.stop();
+        }
         match cause {
             Cause::Failure(_) if matches!(exit, Exit::Stopped | Exit::StopFailed) => Exit::StartFailed,
             _ => exit,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Where an end of a connection is.
 ///
 /// Counterpart: `twisted.internet.address`: `IPv4Address`, `IPv6Address`, `UNIXAddress`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
     /// An IP address with a port.
@@ -19,6 +19,7 @@ pub enum Address {
     /// Standard input and output of this process.
     StandardIo,
     /// An end within this process, such as of a test's connection.
+    #[default]
     Memory,
 }
 

@@ -153,11 +153,12 @@ impl Connection {
         if unsent > limits.cap as usize {
             return self.lost(ConnectionLost::WriteLimit { unsent, cap: limits.cap as usize }, outside);
         }
-        if self.has(Self::STREAMING) && waiting > limits.high as usize {
-            if let Some(producer) = self.producer() {
-                self.set(Self::PRODUCER_PAUSED, true);
-                producer.pause_producing();
-            }
+        if self.has(Self::STREAMING)
+            && waiting > limits.high as usize
+            && let Some(producer) = self.producer()
+        {
+            self.set(Self::PRODUCER_PAUSED, true);
+            producer.pause_producing();
         }
         self.want_writing(true, outside);
     }
@@ -233,6 +234,9 @@ impl Connection {
 
     /// Closes the writing side when all is sent.
     pub fn lose_write(&self, outside: &impl Outside) {
+        if !self.has(Self::CONNECTED) {
+            return;
+        }
         self.set(Self::CLOSING_WRITE, true);
         self.want_writing(true, outside);
     }

@@ -52,6 +52,13 @@ pub trait Factory: 'static {
 
     /// The port listens no more, or the connector has given up.
     fn stop_factory(&mut self) {}
+
+    /// The TLS that the connection goes under before anything else. Asked before each protocol.
+    #[cfg(feature = "tls")]
+    #[doc(hidden)]
+    fn start_tls(&mut self) -> Option<super::StartTls> {
+        None
+    }
 }
 
 impl<F, P> Factory for F

@@ -12,27 +12,76 @@
 //! - Every buffer has a limit: see [`WriteLimits`].
 
 mod address;
+mod connect;
 pub mod connection;
+mod datagram;
 mod driver;
 mod endpoint;
 mod factory;
+mod framing;
 mod handle;
+mod listen;
 mod lost;
+pub mod policy;
 mod port;
+#[cfg(unix)]
+mod process;
 mod producer;
+mod pull_to_push;
+mod start;
 mod start_tls;
+pub(crate) mod target;
 mod transport;
+pub mod amp;
 
 pub use address::Address;
+#[cfg(feature = "tls")]
+pub use connect::connect_tls;
+#[cfg(unix)]
+pub use connect::connect_unix;
+pub use connect::{ConnectOptions, Reconnecting, ReconnectingClientFactory, connect_tcp};
+pub use datagram::{
+    ConnectedDatagramProtocol, DatagramAddress, DatagramBackend, DatagramPort, DatagramProtocol, DatagramTransport,
+    UdpPort, UdpTransport, adopt_udp, connect_udp, listen_multicast, listen_udp,
+};
+#[cfg(unix)]
+pub use datagram::{
+    UnixDatagramPort, UnixDatagramTransport, adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
+};
 #[allow(unused_imports, reason = "the endpoints use it")]
 pub(crate) use driver::drive_from;
 pub use driver::{ConnectionStream, drive};
-pub use endpoint::{StreamClientEndpoint, StreamServerEndpoint};
+#[cfg(unix)]
+pub use endpoint::{AdoptedStreamServerEndpoint, AlreadyListened, UnixClientEndpoint, UnixServerEndpoint};
+pub use endpoint::{
+    AnyStreamClientEndpoint, AnyStreamServerEndpoint, EndpointStringError, HostnameEndpoint, StreamClientEndpoint,
+    StreamServerEndpoint, TcpClientEndpoint, TcpServerEndpoint, client_from_string, connect_protocol,
+    quote_string_argument, server_from_string,
+};
+#[cfg(feature = "tls")]
+pub use endpoint::{TlsClientEndpoint, TlsServerEndpoint, wrap_client_tls, wrap_server_tls};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
+pub use framing::{
+    FileSender, FileTransferStopped, Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix,
+    LineHandler, LineOnlyReceiver, LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver,
+    StatefulStringHandler, StatefulStringProtocol, StringHandler, StringReceiver, StringTooLong, Strings,
+    send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
+};
 pub use handle::{HandleError, Holds, ProtocolHandle};
+#[cfg(feature = "tls")]
+pub use listen::listen_tls;
+#[cfg(unix)]
+pub use listen::listen_unix;
+pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
-pub use producer::{AlreadyRegistered, Producer};
+#[cfg(unix)]
+pub use process::{
+    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+};
+pub use producer::{AlreadyRegistered, Consumer, Producer};
+pub use pull_to_push::PullToPush;
+pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;
 #[cfg(not(feature = "tls"))]

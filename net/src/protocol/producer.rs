@@ -39,6 +39,38 @@ impl<P: Producer + ?Sized> Producer for Rc<P> {
     }
 }
 
+/// Who takes what a [`Producer`] writes.
+///
+/// Counterpart: `IConsumer`.
+pub trait Consumer {
+    /// Takes `data`.
+    fn write(&self, data: &[u8]);
+
+    /// Registers who writes; see [`Transport::register_producer`](crate::protocol::Transport::register_producer).
+    ///
+    /// # Errors
+    ///
+    /// There is one already.
+    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered>;
+
+    /// The producer has written its last.
+    fn unregister_producer(&self);
+}
+
+impl<C: Consumer + ?Sized> Consumer for Rc<C> {
+    fn write(&self, data: &[u8]) {
+        (**self).write(data);
+    }
+
+    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
+        (**self).register_producer(producer, streaming)
+    }
+
+    fn unregister_producer(&self) {
+        (**self).unregister_producer();
+    }
+}
+
 /// A producer is registered already; the transport has one at a time.
 ///
 /// Counterpart: the `RuntimeError` of `registerProducer`.

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tls")]
 use super::StartTls;
-use super::{Address, AlreadyRegistered, ConnectionLost, ConnectionStream, Producer};
+use super::{Address, AlreadyRegistered, ConnectionLost, ConnectionStream, Consumer, Producer};
 #[cfg(feature = "tls")]
 use crate::tls::rustls::{CommonState, pki_types::CertificateDer};
 use rt_deferred::Deferred;
@@ -272,6 +272,20 @@ impl Producer for Transport {
 
     fn stop_producing(&self) {
         Transport::stop_producing(self);
+    }
+}
+
+impl Consumer for Transport {
+    fn write(&self, data: &[u8]) {
+        Transport::write(self, data);
+    }
+
+    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
+        self.0.register_producer(producer, streaming)
+    }
+
+    fn unregister_producer(&self) {
+        Transport::unregister_producer(self);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accepting connections and running a handler for each, within limits, until told to end.
 
 mod connections;
+mod door;
 mod listener;
 mod notice;
 mod reserve;
@@ -9,17 +10,17 @@ pub use connections::{Connection, Drained, Late};
 pub use listener::Listener;
 pub use notice::{Notice, NoticeKind};
 
-use crate::accept::Trouble;
+pub(crate) use door::Door;
+pub(crate) use notice::Notices;
+
 use connections::{Connections, Guard};
-use notice::Notices;
-use reserve::Reserve;
-use rt_runtime::time::{Sleep, sleep};
+use door::Room;
 use std::fmt;
 use std::future::{Future, IntoFuture, Pending, pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Serves every connection that `listener` accepts: calls `handler` with it and runs the future that this makes as a task.
@@ -160,13 +161,7 @@ where
         let Settings { connection_limit, drain_timeout, notices } = settings;
         let server = Arc::new(Server { handler, notices });
         let connections = Connections::new();
-        let mut door = Door {
-            listener,
-            connections: connections.clone(),
-            limit: connection_limit,
-            closed: None,
-            reserve: Reserve::new(),
-        };
+        let mut door = Door::new(listener, Limited { connections: connections.clone(), limit: connection_limit });
         let mut shutdown = pin!(shutdown);
         loop {
             let next = poll_fn(|cx| {
@@ -181,7 +176,7 @@ where
             let task = rt_runtime::spawn(server.clone().handle(io, peer, connection, guard));
             connections.keep(place, task.abort_handle());
         }
-        let refused = door.reserve.refused();
+        let refused = door.refused();
         drop(door);
         Ok(connections.drain(drain_timeout, refused).await)
     }
@@ -265,63 +260,22 @@ impl<H> Server<H> {
     }
 }
 
-/// How long to wait after connections had to be refused, or when nothing can be done, before the next attempt.
-const CLOSED_FOR: Duration = Duration::from_millis(10);
-/// How many connections are refused before others get their turn.
-const REFUSED_AT_ONCE: u32 = 128;
-
-/// Where connections come in.
-struct Door<L: Listener> {
-    listener: L,
-    connections: Connections<L::Addr>,
+/// Room for so many, and who is there.
+struct Limited<A> {
+    connections: Connections<A>,
     limit: usize,
-    /// Until when nobody is let in. A connection that ends opens it earlier.
-    closed: Option<Pin<Box<Sleep>>>,
-    reserve: Reserve,
 }
 
-impl<L: Listener> Door<L> {
-    /// Waits for a connection that may come in.
-    fn poll_next(&mut self, cx: &mut Context<'_>, notices: &Notices) -> Poll<io::Result<(L::Io, L::Addr)>> {
-        loop {
-            ready!(self.connections.poll_fewer_than(self.limit, cx));
-            if let Some(closed) = &mut self.closed {
-                if self.connections.poll_ended(cx).is_pending() {
-                    ready!(closed.as_mut().poll(cx));
-                }
-                self.closed = None;
-            }
-            let error = match ready!(self.listener.poll_accept(cx)) {
-                Ok(accepted) => return Poll::Ready(Ok(accepted)),
-                Err(error) => error,
-            };
-            match Trouble::of(&error) {
-                // A listener of the user's may say so without end: the shutdown and other tasks have their turns.
-                Trouble::Connection => ready!(rt_runtime::poll_proceed(cx)),
-                Trouble::Resources => {
-                    self.refuse_waiting(cx);
-                    notices.say(NoticeKind::Refused, || format!("connections are refused or kept waiting: {error}"));
-                    self.closed = Some(Box::pin(sleep(CLOSED_FOR)));
-                    self.connections.note_ends();
-                }
-                Trouble::Listener => return Poll::Ready(Err(error)),
-            }
-        }
+impl<A> Room for Limited<A> {
+    fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.connections.poll_fewer_than(self.limit, cx)
     }
 
-    /// Closes the connections that wait, for as long as the descriptor in reserve is enough to accept them.
-    fn refuse_waiting(&mut self, cx: &mut Context<'_>) {
-        for _ in 0..REFUSED_AT_ONCE {
-            if !self.reserve.give_up() {
-                return;
-            }
-            let accepted = self.listener.poll_accept(cx);
-            let refused = matches!(accepted, Poll::Ready(Ok(_)));
-            drop(accepted);
-            self.reserve.take_back(refused);
-            if !refused {
-                return;
-            }
-        }
+    fn note_ends(&self) {
+        self.connections.note_ends();
+    }
+
+    fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        self.connections.poll_ended(cx)
     }
 }

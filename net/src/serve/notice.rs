@@ -27,6 +27,8 @@ pub enum NoticeKind {
     Refused,
     /// A handler returned an error.
     Handler,
+    /// The listening socket of a [`Port`](crate::protocol::Port) is broken, and closed.
+    Listener,
 }
 
 impl Notice {
@@ -52,10 +54,10 @@ impl fmt::Display for Notice {
 }
 
 /// Tells notices, one in five seconds for each kind.
-pub(super) struct Notices {
+pub(crate) struct Notices {
     tell: Box<dyn Fn(&Notice) + Send + Sync>,
     /// By kind: when one was told last, and how many came since.
-    told: Mutex<[(Option<Instant>, u64); 2]>,
+    told: Mutex<[(Option<Instant>, u64); 3]>,
 }
 
 impl Default for Notices {
@@ -65,11 +67,11 @@ impl Default for Notices {
 }
 
 impl Notices {
-    pub(super) fn told_to(tell: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+    pub(crate) fn told_to(tell: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
         Self { tell: Box::new(tell), told: Mutex::default() }
     }
 
-    pub(super) fn say(&self, kind: NoticeKind, text: impl FnOnce() -> String) {
+    pub(crate) fn say(&self, kind: NoticeKind, text: impl FnOnce() -> String) {
         let now = Instant::now();
         let unsaid = {
             let mut told = self.told.lock();

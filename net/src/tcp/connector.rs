@@ -3,6 +3,7 @@
 use super::race::{ATTEMPT_DELAY, Failures, race};
 use super::stream::TcpStream;
 use crate::addr::{Addresses, Named, ToSocketAddrs, addresses_of};
+use crate::protocol::target::Target;
 use crate::resolve::DnsResolver;
 use rt_runtime::time::timeout;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -111,6 +112,18 @@ impl TcpConnector {
         match timeout(time, self.connect_to(&addr)).await {
             Ok(result) => result,
             Err(_) => Err(too_late(&addr, time)),
+        }
+    }
+
+    /// [`connect`](TcpConnector::connect), to what was kept for later.
+    pub(crate) async fn connect_to_target(&self, target: Target) -> io::Result<TcpStream> {
+        match target {
+            Target::Known(addresses) => match addresses[..] {
+                [address] => self.connect(address).await,
+                _ => self.connect(&addresses[..]).await,
+            },
+            Target::Name(host, port) => self.connect((host, port)).await,
+            Target::Malformed(what) => Err(io::Error::new(io::ErrorKind::InvalidInput, what)),
         }
     }
 

@@ -52,7 +52,7 @@ pub struct TcpListener {
     acceptor: Acceptor<mio::net::TcpListener>,
 }
 
-const BACKLOG: i32 = 1024;
+const BACKLOG: u32 = 1024;
 
 impl TcpListener {
     /// Listens on the first address of `addr` that can be bound, with `SO_REUSEADDR` on Unix and a backlog of 1024 connections.
@@ -66,15 +66,19 @@ impl TcpListener {
     ///
     /// Nothing is left when the future is dropped.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        first_that_works(addr, |address| async move {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-            // On Windows the option means that anybody may take the port over.
-            #[cfg(unix)]
-            socket.set_reuse_address(true)?;
-            socket.bind(&address.into())?;
-            TcpListener::listening(socket, BACKLOG)
-        })
-        .await
+        first_that_works(addr, |address| async move { TcpListener::bind_now(address, BACKLOG, false) }).await
+    }
+
+    pub(crate) fn bind_now(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // On Windows the option means that anybody may take the port over.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        if reuse_port {
+            reuse_port_of(&socket)?;
+        }
+        socket.bind(&address.into())?;
+        TcpListener::listening(socket, backlog.try_into().unwrap_or(i32::MAX))
     }
 
     /// Starts to listen on a bound socket.
@@ -226,6 +230,16 @@ impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming").field("listener", self.listener).finish()
     }
+}
+
+#[cfg(unix)]
+fn reuse_port_of(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+fn reuse_port_of(_: &Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no SO_REUSEPORT"))
 }
 
 fn into_std(listener: mio::net::TcpListener) -> std::net::TcpListener {

@@ -41,7 +41,21 @@ struct Place<P> {
 impl<P: Protocol> StringTransportWithDisconnection<P> {
     /// Connects the protocol: its `connection_made` is called.
     pub fn new(protocol: P) -> Self {
-        let place = Rc::new(Place { protocol: RefCell::new(Some(protocol)), double: StringTransport::new() });
+        Self::over(StringTransport::new(), protocol)
+    }
+
+    /// Connects the protocol over a double that the test has prepared.
+    ///
+    /// ```
+    /// use rt::testing::{AccumulatingProtocol, StringTransport, StringTransportWithDisconnection};
+    ///
+    /// let double = StringTransport::new();
+    /// double.set_peer(std::net::SocketAddr::from(([192, 0, 2, 1], 40000)));
+    /// let connection = StringTransportWithDisconnection::over(double, AccumulatingProtocol::new());
+    /// assert_eq!(connection.handle().transport().peer().to_string(), "192.0.2.1:40000");
+    /// ```
+    pub fn over(double: StringTransport, protocol: P) -> Self {
+        let place = Rc::new(Place { protocol: RefCell::new(Some(protocol)), double });
         let connection = Self { place };
         connection.event(|protocol, transport| protocol.connection_made(transport));
         connection
@@ -54,6 +68,51 @@ impl<P: Protocol> StringTransportWithDisconnection<P> {
     /// If the connection is lost, or within an event of the protocol.
     pub fn data_received(&self, data: &[u8]) {
         self.event(|protocol, transport| protocol.data_received(transport, data));
+    }
+
+    /// The peer sends no more.
+    ///
+    /// # Panics
+    ///
+    /// As [`data_received`](StringTransportWithDisconnection::data_received).
+    pub fn read_connection_lost(&self) {
+        self.event(|protocol, transport| protocol.read_connection_lost(transport));
+    }
+
+    /// Reading goes on: the transport is resumed, and the protocol told.
+    ///
+    /// # Panics
+    ///
+    /// As [`data_received`](StringTransportWithDisconnection::data_received).
+    pub fn reading_resumed(&self) {
+        self.handle().transport().resume_producing();
+        self.event(|protocol, transport| protocol.reading_resumed(transport));
+    }
+
+    /// Does what a connection would do next: if the protocol, or a policy over it, has asked to lose or abort the connection, it is
+    /// lost. Whether that was so. Otherwise, and if it is lost already, nothing happens.
+    ///
+    /// ```
+    /// use rt::testing::{AccumulatingProtocol, StringTransportWithDisconnection};
+    ///
+    /// let protocol = AccumulatingProtocol::new();
+    /// let connection = StringTransportWithDisconnection::new(protocol.clone());
+    /// assert!(!connection.settle());
+    /// connection.handle().transport().lose_connection();
+    /// assert!(connection.settle());
+    /// assert!(protocol.lost().unwrap().is_clean());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Within an event of the protocol.
+    pub fn settle(&self) -> bool {
+        let transport = self.handle().transport();
+        if !transport.is_connected() || !transport.is_disconnecting() {
+            return false;
+        }
+        self.lose(self.place.double.aborted().unwrap_or(ConnectionLost::Done));
+        true
     }
 
     /// The connection is lost.

@@ -1,12 +1,17 @@
 //! Doubles of connections, for tests of protocols without sockets, time or a runtime.
 //!
-//! - [`StringTransport`] keeps what is written to it and notes what is asked of it.
-//! - [`StringTransportWithDisconnection`] runs a protocol on one, and tells it that the connection is lost.
-//!
-//! Counterpart: `twisted.internet.testing`.
+//! Counterpart: `twisted.internet.testing`, `twisted.test.iosim`.
 
+mod accumulating;
 mod disconnection;
+mod lost;
+mod pair;
 mod string_transport;
+mod trace;
 
+pub use accumulating::{AccumulatingFactory, AccumulatingProtocol};
 pub use disconnection::StringTransportWithDisconnection;
-pub use string_transport::{Request, StringTransport};
+pub use pair::{Direction, IoPump, Pair, PairBuilder};
+pub use rt_deferred::{Clock, assert_no_result, failure_result_of, success_result_of};
+pub use string_transport::{ProducerState, Request, StringTransport};
+pub use trace::Trace;

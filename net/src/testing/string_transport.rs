@@ -1,9 +1,11 @@
 //! A transport that keeps what is written to it.
 
-use crate::protocol::{Address, AlreadyRegistered, Backend, ConnectionLost, Producer, Transport};
-use rt_deferred::{Deferred, Resolver};
+use super::lost::Lost;
+use crate::protocol::{Address, AlreadyRegistered, Backend, ConnectionLost, Producer, Transport, WriteLimits};
+use rt_deferred::Deferred;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io;
 use std::mem;
 use std::rc::Rc;
 
@@ -29,11 +31,28 @@ pub enum Request {
     RegisterProducer(bool),
     /// [`Transport::unregister_producer`].
     UnregisterProducer,
+    /// [`Transport::set_tcp_no_delay`].
+    SetTcpNoDelay(bool),
+    /// [`Transport::set_tcp_keep_alive`].
+    SetTcpKeepAlive(bool),
+}
+
+/// What a [`StringTransport`] does as a producer of what it reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProducerState {
+    /// It reads.
+    #[default]
+    Producing,
+    /// It was told to pause.
+    Paused,
+    /// It was told to stop.
+    Stopped,
 }
 
 /// A transport that keeps what is written to it and notes what is asked of it. A cheap handle.
 ///
-/// It does nothing by itself: a producer that is registered is not called.
+/// It does nothing by itself: a producer that is registered is not called, and `lose_connection` loses nothing. Once the test has
+/// said that the connection is [lost](StringTransport::set_lost), requests are ignored, as those to any transport are.
 ///
 /// Counterpart: `twisted.internet.testing.StringTransport`.
 ///
@@ -64,11 +83,16 @@ struct State {
     written: RefCell<Vec<u8>>,
     requests: RefCell<Vec<Request>>,
     observer: RefCell<Option<Observer>>,
+    peer: RefCell<Address>,
+    host: RefCell<Address>,
+    unsent: Cell<usize>,
+    limits: Cell<WriteLimits>,
     is_disconnecting: Cell<bool>,
-    is_paused: Cell<bool>,
-    producer: RefCell<Option<Rc<dyn Producer>>>,
-    lost: RefCell<Option<ConnectionLost>>,
-    waiting: RefCell<Vec<Resolver<ConnectionLost>>>,
+    aborted: RefCell<Option<ConnectionLost>>,
+    producer_state: Cell<ProducerState>,
+    /// Who writes at this transport's pace; whether it is a push producer.
+    producer: RefCell<Option<(Rc<dyn Producer>, bool)>>,
+    lost: Lost,
 }
 
 impl StringTransport {
@@ -120,15 +144,56 @@ impl StringTransport {
 
     /// The producer that is registered.
     pub fn producer(&self) -> Option<Rc<dyn Producer>> {
-        self.state.producer.borrow().clone()
+        self.state.producer.borrow().as_ref().map(|(producer, _)| producer.clone())
+    }
+
+    /// Whether the producer that is registered is a push producer; `None` without a producer.
+    pub fn is_streaming(&self) -> Option<bool> {
+        self.state.producer.borrow().as_ref().map(|(_, is_streaming)| *is_streaming)
+    }
+
+    /// What it was told to do as a producer of what it reads.
+    pub fn producer_state(&self) -> ProducerState {
+        self.state.producer_state.get()
+    }
+
+    /// What [`Transport::peer`] says from here on; [`Address::Memory`] at first.
+    pub fn set_peer(&self, peer: impl Into<Address>) {
+        *self.state.peer.borrow_mut() = peer.into();
+    }
+
+    /// What [`Transport::host`] says from here on; [`Address::Memory`] at first.
+    pub fn set_host(&self, host: impl Into<Address>) {
+        *self.state.host.borrow_mut() = host.into();
+    }
+
+    /// What [`Transport::unsent`] says from here on, 0 at first; [`Transport::drained`] goes by it.
+    ///
+    /// ```
+    /// use rt::testing::{StringTransport, assert_no_result, success_result_of};
+    ///
+    /// let double = StringTransport::new();
+    /// double.set_unsent(100_000);
+    /// let drained = double.transport().drained();
+    /// assert_no_result(&drained);
+    /// double.set_unsent(0);
+    /// success_result_of(drained);
+    /// ```
+    pub fn set_unsent(&self, bytes: usize) {
+        self.state.unsent.set(bytes);
+        if self.state.has_drained() {
+            self.state.lost.has_drained();
+        }
+    }
+
+    /// Why it was aborted, if it was.
+    pub(super) fn aborted(&self) -> Option<ConnectionLost> {
+        self.state.aborted.borrow().clone()
     }
 
     /// The connection is gone from here on: [`Transport::closed`] fires.
     pub fn set_lost(&self, reason: ConnectionLost) {
-        *self.state.lost.borrow_mut() = Some(reason.clone());
-        for waiting in self.state.waiting.take() {
-            let _ = waiting.callback(reason.clone());
-        }
+        self.state.lost.set(reason);
     }
 }
 
@@ -139,17 +204,26 @@ impl fmt::Debug for StringTransport {
 }
 
 impl State {
-    fn note(&self, request: Request) {
+    /// Does and notes what was asked, unless the connection is gone. Whether there was still one to ask.
+    fn note(&self, request: Request, effect: impl FnOnce()) -> bool {
+        if self.lost.is_lost() {
+            return false;
+        }
+        effect();
         self.requests.borrow_mut().push(request.clone());
         let observer = self.observer.borrow().clone();
         observer.inspect(|observer| observer(&request));
+        true
+    }
+
+    fn has_drained(&self) -> bool {
+        self.unsent.get() <= self.limits.get().low
     }
 }
 
 impl Backend for State {
     fn write(&self, data: &[u8]) {
-        self.written.borrow_mut().extend_from_slice(data);
-        self.note(Request::Write(data.to_vec()));
+        self.note(Request::Write(data.to_vec()), || self.written.borrow_mut().extend_from_slice(data));
     }
 
     fn write_sequence(&self, parts: &[&[u8]]) {
@@ -157,82 +231,105 @@ impl Backend for State {
     }
 
     fn lose_connection(&self) {
-        self.is_disconnecting.set(true);
-        self.note(Request::LoseConnection);
+        self.note(Request::LoseConnection, || self.is_disconnecting.set(true));
     }
 
     fn lose_write_connection(&self) {
-        self.note(Request::LoseWriteConnection);
+        self.note(Request::LoseWriteConnection, || {});
     }
 
     fn abort_connection(&self, reason: ConnectionLost) {
-        self.is_disconnecting.set(true);
-        self.note(Request::AbortConnection(reason));
+        self.note(Request::AbortConnection(reason.clone()), || {
+            self.is_disconnecting.set(true);
+            self.aborted.borrow_mut().get_or_insert(reason);
+        });
     }
 
     fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
         if self.producer.borrow().is_some() {
             return Err(AlreadyRegistered);
         }
-        *self.producer.borrow_mut() = Some(producer);
-        self.note(Request::RegisterProducer(streaming));
+        let register = || *self.producer.borrow_mut() = Some((producer.clone(), streaming));
+        if !self.note(Request::RegisterProducer(streaming), register) {
+            producer.stop_producing();
+        }
         Ok(())
     }
 
     fn unregister_producer(&self) {
         let producer = self.producer.take();
-        drop(producer);
-        self.note(Request::UnregisterProducer);
+        self.note(Request::UnregisterProducer, || drop(producer));
     }
 
     fn stop_producer(&self) {
         let producer = self.producer.take();
-        if let Some(producer) = producer {
+        if let Some((producer, _)) = producer {
             producer.stop_producing();
         }
     }
 
     fn pause_producing(&self) {
-        self.is_paused.set(true);
-        self.note(Request::PauseProducing);
+        self.note(Request::PauseProducing, || self.producer_state.set(ProducerState::Paused));
     }
 
     fn resume_producing(&self) {
-        self.is_paused.set(false);
-        self.note(Request::ResumeProducing);
+        self.note(Request::ResumeProducing, || self.producer_state.set(ProducerState::Producing));
     }
 
     fn stop_producing(&self) {
-        self.is_disconnecting.set(true);
-        self.note(Request::StopProducing);
+        self.note(Request::StopProducing, || {
+            self.producer_state.set(ProducerState::Stopped);
+            self.is_disconnecting.set(true);
+        });
     }
 
     fn is_paused(&self) -> bool {
-        self.is_paused.get()
+        self.producer_state.get() == ProducerState::Paused
     }
 
     fn is_connected(&self) -> bool {
-        self.lost.borrow().is_none()
+        !self.lost.is_lost()
     }
 
     fn is_disconnecting(&self) -> bool {
         self.is_disconnecting.get()
     }
 
+    fn unsent(&self) -> usize {
+        self.unsent.get()
+    }
+
     fn peer(&self) -> Address {
-        Address::Memory
+        self.peer.borrow().clone()
     }
 
     fn host(&self) -> Address {
-        Address::Memory
+        self.host.borrow().clone()
+    }
+
+    fn drained(&self) -> Deferred<()> {
+        self.lost.drained(self.has_drained())
     }
 
     fn closed(&self) -> Deferred<ConnectionLost> {
-        if let Some(reason) = &*self.lost.borrow() {
-            return Deferred::succeed(reason.clone());
-        }
-        let (deferred, resolver) = Deferred::new();
-        self.waiting.borrow_mut().push(resolver);
-        deferred
+        self.lost.closed()
+    }
+
+    fn write_limits(&self) -> WriteLimits {
+        self.limits.get()
+    }
+
+    fn set_write_limits(&self, limits: WriteLimits) {
+        self.limits.set(limits);
+    }
+
+    fn set_tcp_no_delay(&self, on: bool) -> io::Result<()> {
+        self.note(Request::SetTcpNoDelay(on), || {});
+        Ok(())
+    }
+
+    fn set_tcp_keep_alive(&self, on: bool) -> io::Result<()> {
+        self.note(Request::SetTcpKeepAlive(on), || {});
+        Ok(())
     }
 }

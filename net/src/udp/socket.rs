@@ -249,7 +249,7 @@ impl UdpSocket {
     waits_to_write!(UdpSocket, try_send, poll_send_ready);
     operations_of_the_users!();
 
-    pub(super) fn io(&self) -> &mio::net::UdpSocket {
+    pub(crate) fn io(&self) -> &mio::net::UdpSocket {
         self.source.get_ref()
     }
 

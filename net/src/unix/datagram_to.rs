@@ -68,7 +68,29 @@ impl UnixDatagram {
     ///
     /// Those of [`send_to`](UnixDatagram::send_to).
     pub fn poll_send_to<P: AsRef<Path>>(&self, cx: &mut Context<'_>, buf: &[u8], target: P) -> Poll<io::Result<usize>> {
-        let target = self::target(target.as_ref())?;
+        self.poll_send_to_target(cx, buf, &self::target(target.as_ref())?)
+    }
+
+    /// [`send_to_addr`](UnixDatagram::send_to_addr) for one caller at a time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_to_addr`](UnixDatagram::send_to_addr).
+    pub fn poll_send_to_addr(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        socket_addr: &SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send_to_target(cx, buf, &target_of(socket_addr)?)
+    }
+
+    fn poll_send_to_target(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: &SocketAddrUnix,
+    ) -> Poll<io::Result<usize>> {
         // Taken out while it is polled: no lock is held while wakers are cloned and dropped.
         let mut pause = std::mem::replace(&mut *self.lock_pause(), Pause::new());
         loop {
@@ -80,7 +102,7 @@ impl UnixDatagram {
                     return Poll::Pending;
                 }
             };
-            match self.attempt(is_ready, buf, &target) {
+            match self.attempt(is_ready, buf, target) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -95,6 +117,15 @@ impl UnixDatagram {
     /// [`send_to`](UnixDatagram::send_to).
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
         self.attempt(false, buf, &self::target(target.as_ref())?)
+    }
+
+    /// [`try_send_to`](UnixDatagram::try_send_to) with an address, such as [`recv_from`](UnixDatagram::recv_from) gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_send_to`](UnixDatagram::try_send_to); [`InvalidInput`](io::ErrorKind::InvalidInput) if the address is unnamed.
+    pub fn try_send_to_addr(&self, buf: &[u8], socket_addr: &SocketAddr) -> io::Result<usize> {
+        self.attempt(false, buf, &target_of(socket_addr)?)
     }
 
     /// One `sendto`. That it would block is remembered only if the socket counted as ready: otherwise it says nothing about this

@@ -1,0 +1,163 @@
+//! The states of a connector.
+
+use super::dial::Dial;
+use crate::protocol::factory::Connecting;
+use crate::protocol::start::start;
+use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Transport};
+use rt_deferred::unhandled::{self, Unhandled};
+use rt_deferred::{Cancelled, Failure};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::task::{Poll, Waker};
+
+/// Begins the first attempt.
+#[track_caller]
+pub(super) fn begin<D: Dial, F: ClientFactory>(dial: D, factory: F) -> Connector {
+    let connection = Rc::new_cyclic(|itself| Connection {
+        itself: itself.clone(),
+        dial,
+        factory: RefCell::new(factory),
+        is_started: Cell::new(false),
+        state: RefCell::new(State::Disconnected),
+        made: Location::caller(),
+    });
+    let connector = Connector(connection);
+    connector.connect();
+    connector
+}
+
+struct Connection<D, F> {
+    itself: Weak<Self>,
+    dial: D,
+    /// Borrowed while it is told something, which happens in tasks only: nothing that it does meanwhile calls it.
+    factory: RefCell<F>,
+    /// Whether the factory was told to start, and not to stop since.
+    is_started: Cell<bool>,
+    state: RefCell<State>,
+    /// Where it was made.
+    made: &'static Location<'static>,
+}
+
+enum State {
+    Disconnected,
+    /// With what wakes the attempt, once it waits.
+    Connecting(Option<Waker>),
+    /// The attempt is to fail.
+    GivenUp,
+    Connected(Transport),
+}
+
+impl<D: Dial, F: ClientFactory> Connecting for Connection<D, F> {
+    fn connect(&self) {
+        let mut state = self.state.borrow_mut();
+        if let State::Disconnected = *state
+            && let Some(itself) = self.itself.upgrade()
+        {
+            *state = State::Connecting(None);
+            drop(rt_runtime::spawn_local(itself.attempt()));
+        }
+    }
+
+    fn stop_connecting(&self) {
+        let mut state = self.state.borrow_mut();
+        if let State::Connecting(attempt) = &mut *state {
+            let attempt = attempt.take();
+            *state = State::GivenUp;
+            drop(state);
+            if let Some(attempt) = attempt {
+                attempt.wake();
+            }
+        }
+    }
+
+    fn disconnect(&self) {
+        self.stop_connecting();
+        let state = self.state.borrow();
+        if let State::Connected(transport) = &*state {
+            let transport = transport.clone();
+            drop(state);
+            transport.lose_connection();
+        }
+    }
+
+    fn destination(&self) -> String {
+        self.dial.destination()
+    }
+}
+
+impl<D: Dial, F: ClientFactory> Connection<D, F> {
+    async fn attempt(self: Rc<Self>) {
+        let connector = Connector(self.clone());
+        if !self.is_started.replace(true) {
+            self.tell(|factory| factory.start_factory());
+        }
+        self.tell(|factory| factory.started_connecting(&connector));
+        let made = match self.until_given_up().await {
+            Ok((stream, peer)) => self.connected(stream, &peer, &connector),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = made {
+            self.state.replace(State::Disconnected);
+            self.tell(|factory| factory.client_connection_failed(&connector, &failure));
+            self.stop_if_over();
+        }
+    }
+
+    /// The stream, unless [`stop_connecting`](Connector::stop_connecting) comes first.
+    async fn until_given_up(&self) -> Result<(D::Stream, Address), Failure> {
+        let mut dialling = pin!(self.dial.dial());
+        let dialled = poll_fn(|cx| {
+            match &mut *self.state.borrow_mut() {
+                State::Connecting(Some(known)) if known.will_wake(cx.waker()) => {}
+                State::Connecting(attempt) => *attempt = Some(cx.waker().clone()),
+                _ => return Poll::Ready(None),
+            }
+            dialling.as_mut().poll(cx).map(Some)
+        });
+        match dialled.await {
+            Some(dialled) => Ok(dialled?),
+            None => Err(Cancelled::because(format!("no connection to {} is wanted", self.dial.destination())).into()),
+        }
+    }
+
+    fn connected(self: &Rc<Self>, stream: D::Stream, peer: &Address, connector: &Connector) -> Result<(), Failure> {
+        let started = start(stream, peer, &mut *self.factory.borrow_mut())?;
+        let Some(handle) = started else {
+            self.lost(&ConnectionLost::Done, connector);
+            return Ok(());
+        };
+        let transport = handle.transport();
+        let before = self.state.replace(State::Connected(transport.clone()));
+        if let State::GivenUp = before {
+            // The factory did not want it, after all.
+            transport.lose_connection();
+        }
+        let (itself, connector) = (self.clone(), connector.clone());
+        drop(transport.closed().add_callback(move |reason| itself.lost(&reason, &connector)));
+        Ok(())
+    }
+
+    fn lost(&self, reason: &ConnectionLost, connector: &Connector) {
+        self.state.replace(State::Disconnected);
+        self.tell(|factory| factory.client_connection_lost(connector, reason));
+        self.stop_if_over();
+    }
+
+    /// The factory stops unless it has begun another attempt.
+    fn stop_if_over(&self) {
+        let is_over = matches!(*self.state.borrow(), State::Disconnected);
+        if is_over && self.is_started.replace(false) {
+            self.tell(|factory| factory.stop_factory());
+        }
+    }
+
+    /// Tells the factory something. If it panics, that is reported, and things go on.
+    fn tell(&self, event: impl FnOnce(&mut F)) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| event(&mut self.factory.borrow_mut()))) {
+            unhandled::report(Unhandled::of_task(Failure::from_panic(payload), self.made));
+        }
+    }
+}
