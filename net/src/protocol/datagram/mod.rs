@@ -30,7 +30,7 @@ use std::net::SocketAddr;
 /// `A` is the kind of address: those of UDP unless it is said, `std::os::unix::net::SocketAddr` for Unix sockets.
 ///
 /// No event comes while the protocol is in another one, and all of them come on one thread. A panic in a method closes the socket
-/// with [`ConnectionLost::Panicked`], and is reported as an unhandled failure; nothing is called after it.
+/// with [`ConnectionLost::Panicked`], and is reported as an unhandled failure; only `stop_protocol` is called after it.
 ///
 /// Counterpart: `twisted.internet.protocol.DatagramProtocol`.
 ///

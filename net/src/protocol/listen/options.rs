@@ -7,11 +7,12 @@ use crate::ToSocketAddrs;
 #[cfg(feature = "tls")]
 use crate::protocol::endpoint::TlsServerFactory;
 use crate::protocol::target::Target;
-use crate::protocol::{Factory, Port};
-use crate::serve::{Notice, Notices};
+use crate::protocol::{Address, Factory, Port};
+use crate::serve::{Listener, Notice, Notices};
 use crate::tcp::TcpListener;
 #[cfg(feature = "tls")]
 use crate::tls::TlsAcceptor;
+use futures_util::io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -144,10 +145,12 @@ impl ListenOptions {
     /// # Panics
     ///
     /// On a thread that drives no runtime.
+    #[track_caller]
     pub fn listen_tcp<F: Factory>(&self, address: impl ToSocketAddrs, factory: F) -> io::Result<Port> {
         self.listen_tcp_at(Target::of(&address).addresses_now()?, factory)
     }
 
+    #[track_caller]
     pub(crate) fn listen_tcp_at<F: Factory>(&self, addresses: Vec<SocketAddr>, factory: F) -> io::Result<Port> {
         let mut failure = None;
         for address in addresses {
@@ -170,6 +173,7 @@ impl ListenOptions {
     ///
     /// On a thread that drives no runtime.
     #[cfg(unix)]
+    #[track_caller]
     pub fn listen_unix<F: Factory>(&self, path: impl AsRef<Path>, factory: F) -> io::Result<Port> {
         listen_with(UnixSocket::bind(path.as_ref(), self)?, factory, self.notices())
     }
@@ -184,6 +188,7 @@ impl ListenOptions {
     ///
     /// On a thread that drives no runtime.
     #[cfg(feature = "tls")]
+    #[track_caller]
     pub fn listen_tls<F: Factory>(
         &self,
         address: impl ToSocketAddrs,
@@ -191,6 +196,24 @@ impl ListenOptions {
         factory: F,
     ) -> io::Result<Port> {
         self.listen_tcp(address, TlsServerFactory::new(acceptor, factory))
+    }
+
+    /// See [`listen_on`](super::listen_on). Of the settings, [`on_notice`](Self::on_notice) is used.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`listen_on`](super::listen_on).
+    ///
+    /// # Panics
+    ///
+    /// On a thread that drives no runtime.
+    #[track_caller]
+    pub fn listen_on<L, F>(&self, listener: L, factory: F) -> io::Result<Port>
+    where
+        L: Listener<Io: AsyncRead + AsyncWrite + Unpin, Addr: Into<Address>>,
+        F: Factory,
+    {
+        listen_with(listener, factory, self.notices())
     }
 
     fn notices(&self) -> Notices {

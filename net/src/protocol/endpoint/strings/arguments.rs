@@ -124,6 +124,13 @@ impl<'a> Arguments<'a> {
         self.wrong(piece, format!("{name} is {:?}; allowed is {allowed}", piece.text))
     }
 
+    /// What stands for a value that is not given.
+    #[cfg(feature = "tls")]
+    pub(super) fn at_end(&self, default: &str) -> Piece {
+        let end = self.description.len();
+        Piece { text: default.to_owned(), place: end..end }
+    }
+
     /// Something is missing, which would stand at the end.
     pub(super) fn incomplete(&self, reason: impl Into<String>) -> EndpointStringError {
         let end = self.description.len();
