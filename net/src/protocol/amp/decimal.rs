@@ -65,7 +65,7 @@ fn is_decimal(text: &str) -> bool {
     let (number, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let has_digits = !(whole.is_empty() && fraction.is_empty()) && !exponent.is_empty();
+    let has_digits = !exponent.is_empty() && [whole, fraction].iter().any(|part| !part.is_empty());
     has_digits && are_digits(whole) && are_digits(fraction) && are_digits(exponent)
 }
 

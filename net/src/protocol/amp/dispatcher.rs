@@ -39,9 +39,11 @@ pub struct Amp {
     held: Vec<u8>,
     /// The protocol that has taken the connection over.
     successor: Option<Box<dyn Protocol>>,
-    made: Option<Box<dyn FnOnce(&Remote)>>,
-    lost: Option<Box<dyn FnOnce(&ConnectionLost)>>,
+    made: Option<Hook<Remote>>,
+    lost: Option<Hook<ConnectionLost>>,
 }
+
+type Hook<T> = Box<dyn FnOnce(&T)>;
 
 struct Responder {
     call: Box<dyn FnMut(AmpBox) -> Deferred<Answer>>,
@@ -308,12 +310,13 @@ impl Amp {
         let description = fields.get(ERROR_DESCRIPTION).ok_or(ProtocolViolation::Incomplete)?;
         let description = String::from_utf8_lossy(description).into_owned();
         let call = self.link.take_call(tag).ok_or_else(|| ProtocolViolation::NotAsked { tag: tag.to_vec() })?;
-        self.link.refused(&call.then);
-        let _ = if code == UNHANDLED_ERROR_CODE.as_bytes() {
-            call.answer.errback(UnhandledCommand { description })
+        let failure = if code == UNHANDLED_ERROR_CODE.as_bytes() {
+            Failure::new(UnhandledCommand { description })
         } else {
-            call.answer.errback(RemoteAmpError::new(code, description))
+            Failure::new(RemoteAmpError::new(code, description))
         };
+        self.link.refused(&call.then, &failure);
+        let _ = call.answer.errback(failure);
         Ok(())
     }
 
@@ -382,7 +385,10 @@ impl Protocol for Amp {
     fn read_connection_lost(&mut self, transport: &Transport) {
         match &mut self.successor {
             Some(successor) => successor.read_connection_lost(transport),
-            None => transport.lose_connection(),
+            None => {
+                transport.stop_producer();
+                transport.lose_connection();
+            }
         }
     }
 

@@ -131,15 +131,13 @@ impl Link {
         self.calls.borrow_mut().remove(&number)
     }
 
-    /// The peer would not have what a question was to be followed by: all goes on as before.
-    pub(super) fn refused(&self, then: &Then) {
-        match then {
-            Then::GoOn => {}
-            Then::Switch(_) => self.unlock(),
-            Then::StartTls(_) => {
-                self.has_tls.set(false);
-                self.send_what_waited();
-            }
+    /// The peer would not have what a question was to be followed by.
+    pub(super) fn refused(&self, then: &Then, why: &Failure) {
+        match (then, self.transport()) {
+            (Then::Switch(_), Some(_)) => self.unlock(),
+            // What waits for TLS never goes in the clear.
+            (Then::StartTls(_), Some(transport)) => transport.abort_with(ConnectionLost::Tls(why.clone())),
+            _ => {}
         }
     }
 

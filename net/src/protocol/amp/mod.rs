@@ -60,6 +60,8 @@ mod command;
 mod remote;
 mod dispatcher;
 mod link;
+#[cfg(feature = "tls")]
+mod start_tls;
 
 pub use amp_box::AmpBox;
 pub use argument::{Argument, Field};
