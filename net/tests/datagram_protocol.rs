@@ -420,7 +420,7 @@ fn names_are_not_looked_up() {
     block_on(async {
         let error = listen_udp("localhost:0", Traced::new(ignore).0).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("\"localhost\" is a name"), "{error}");
+        assert!(error.to_string().contains("localhost:0 would have to be looked up"), "{error}");
         assert!(listen_udp("nonsense", Traced::new(ignore).0).is_err());
         assert!(listen_udp(&[][..] as &[SocketAddr], Traced::new(ignore).0).is_err());
     });

@@ -155,7 +155,7 @@ pub(crate) trait Connecting {
 }
 
 impl Connector {
-    /// Tries again, after the attempt failed or the connection was lost; otherwise it does nothing.
+    /// Tries again, after the attempt failed or the connection was lost; otherwise, and at the end of the runtime, it does nothing.
     pub fn connect(&self) {
         self.0.connect();
     }
