@@ -27,11 +27,14 @@ pub(crate) enum Flavor {
     MultiThread,
 }
 
+/// What both take, in front of what [`LAST_OPTIONS`] has.
 const OPTIONS: &str = "`flavor = \"multi_thread\"` or `\"current_thread\"`, `worker_threads = 2`, `start_paused = true` or `false`, \
-                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`, `tokio`, and `crate = \"path::to::rt\"`";
+                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`";
 
-/// What `#[rt::test]` takes besides.
+/// What only `#[rt::test]` takes.
 const LEFTOVERS_OPTION: &str = "`leftovers = \"fail\"` or `\"ignore\"`";
+
+const LAST_OPTIONS: &str = "`tokio`, and `crate = \"path::to::rt\"`";
 
 const CRATE_OPTION: &str = "`crate = \"path::to::rt\"`";
 
@@ -67,7 +70,10 @@ impl Flavor {
 impl Arguments {
     /// `default` is the flavor of who names none.
     pub(crate) fn parse(tokens: TokenStream, default: Flavor, is_test: bool) -> Result<Self, Refusal> {
-        let options = if is_test { format!("{OPTIONS}, and {LEFTOVERS_OPTION}") } else { OPTIONS.to_owned() };
+        let options = match is_test {
+            true => format!("{OPTIONS}, {LEFTOVERS_OPTION}, {LAST_OPTIONS}"),
+            false => format!("{OPTIONS}, {LAST_OPTIONS}"),
+        };
         let mut parsed = Self::default();
         let mut seen: Vec<Argument> = Vec::new();
         for argument in split_at_commas(tokens) {
