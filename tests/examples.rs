@@ -28,6 +28,11 @@ fn echo() {
 }
 
 #[test]
+fn echo_protocol() {
+    assert_eq!(Example::start("echo_protocol", NOTHING).end(), ended_well(["hello, echo"]));
+}
+
+#[test]
 fn hello_stdin_to_the_end_of_input() {
     let mut hello = Example::start("hello_stdin", NOTHING);
     assert_eq!(hello.line(), "Who is there?");
