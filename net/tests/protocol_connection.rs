@@ -10,7 +10,9 @@ use rt::net::{TcpListener, TcpStream};
 use rt::protocol::{ConnectionLost, HandleError, Producer, Protocol, ProtocolHandle, Transport, WriteLimits, drive};
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 /// What happened, in order.
 type Log = Rc<RefCell<Vec<String>>>;
@@ -304,12 +306,12 @@ fn a_peer_that_does_not_read_answers_is_not_read() {
             let mut write = Box::pin(near.write(&[b'x'; 1024]));
             let mut waited = 0;
             let written = std::future::poll_fn(|cx| match write.as_mut().poll(cx) {
-                std::task::Poll::Ready(count) => std::task::Poll::Ready(count.unwrap()),
-                std::task::Poll::Pending if waited == 100 => std::task::Poll::Ready(0),
-                std::task::Poll::Pending => {
+                Poll::Ready(count) => Poll::Ready(count.unwrap()),
+                Poll::Pending if waited == 100 => Poll::Ready(0),
+                Poll::Pending => {
                     waited += 1;
                     cx.waker().wake_by_ref();
-                    std::task::Poll::Pending
+                    Poll::Pending
                 }
             })
             .await;
@@ -384,6 +386,24 @@ fn the_runtime_ends_and_the_protocol_is_told() {
     drop(runtime);
     assert_eq!(events(&log), ["made", "lost the connection was aborted by this side"]);
     drop(near);
+}
+
+#[test]
+fn what_was_sent_before_the_end_of_the_runtime_reaches_the_peer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let runtime = rt::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let transport = drive(TcpStream::connect(address).await.unwrap(), Noting::new(&Log::default())).transport();
+        transport.write(b"last words");
+        while transport.unsent() > 0 {
+            rt::task::yield_now().await;
+        }
+    });
+    drop(runtime);
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut listener.accept().unwrap().0, &mut text).unwrap();
+    assert_eq!(text, "last words");
 }
 
 #[test]
@@ -468,4 +488,61 @@ async fn tcp() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     (near, listener.accept().await.unwrap().0)
+}
+
+/// Takes whatever is written, and has nothing to read.
+struct Abyss;
+
+impl futures_util::io::AsyncRead for Abyss {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+}
+
+impl futures_util::io::AsyncWrite for Abyss {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn an_endless_producer_on_a_stream_that_takes_all_lets_others_run() {
+    struct Endless(Transport);
+    impl Producer for Endless {
+        fn resume_producing(&self) {
+            self.0.write(b"more");
+        }
+        fn stop_producing(&self) {}
+    }
+    flavor::block_on(async {
+        let transport = drive(Abyss, Noting::new(&Log::default())).transport();
+        transport.register_producer(Endless(transport.clone()), false).unwrap();
+        for _ in 0..3 {
+            rt::task::yield_now().await;
+        }
+        transport.abort_connection();
+        transport.closed().await.unwrap();
+    });
+}
+
+#[test]
+fn a_transport_that_is_kept_keeps_neither_protocol_nor_stream() {
+    flavor::block_on(async {
+        let (near, handle, log) = noting();
+        let transport = handle.transport();
+        transport.lose_connection();
+        transport.closed().await.unwrap();
+        assert_eq!(Rc::strong_count(&log), 1, "the protocol is dropped");
+        let mut near = near;
+        assert_eq!(near.write(b"x").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe, "the stream is dropped");
+        assert!(!transport.is_connected());
+    });
 }

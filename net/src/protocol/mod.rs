@@ -17,15 +17,20 @@ pub mod connection;
 mod datagram;
 mod driver;
 mod endpoint;
-mod factory;
+pub(crate) mod factory;
 mod framing;
 mod handle;
 mod listen;
 mod lost;
 pub mod policy;
 mod port;
+mod port_forward;
+#[cfg(unix)]
+mod process;
 mod producer;
 mod pull_to_push;
+mod standard_io;
+mod reactor;
 mod start;
 mod start_tls;
 pub(crate) mod target;
@@ -60,9 +65,10 @@ pub use endpoint::{
 pub use endpoint::{TlsClientEndpoint, TlsServerEndpoint, wrap_client_tls, wrap_server_tls};
 pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
 pub use framing::{
-    Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix, LineHandler, LineOnlyReceiver,
-    LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver, StringHandler, StringReceiver, StringTooLong,
-    Strings, send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
+    FileSender, FileTransferStopped, Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix,
+    LineHandler, LineOnlyReceiver, LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver,
+    StatefulStringHandler, StatefulStringProtocol, StringHandler, StringReceiver, StringTooLong, Strings,
+    send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
 };
 pub use handle::{HandleError, Holds, ProtocolHandle};
 #[cfg(feature = "tls")]
@@ -72,8 +78,18 @@ pub use listen::listen_unix;
 pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
+pub use port_forward::{PortForwardFactory, ProxyClient, ProxyServer};
+#[cfg(unix)]
+pub use process::{
+    ChildFd, ProcessEnd, ProcessEndpoint, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process,
+    spawn_process_with_fds,
+};
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
+pub use reactor::ReactorTcp;
+#[cfg(unix)]
+pub use reactor::ReactorUnix;
+pub use standard_io::{StandardIo, StandardIoEndpoint};
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;

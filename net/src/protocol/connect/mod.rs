@@ -71,6 +71,7 @@ use std::path::Path;
 /// # })
 /// # }
 /// ```
+#[track_caller]
 pub fn connect_tcp<F: ClientFactory>(address: impl ToSocketAddrs, factory: F) -> Connector {
     ConnectOptions::new().connect_tcp(address, factory)
 }
@@ -83,6 +84,7 @@ pub fn connect_tcp<F: ClientFactory>(address: impl ToSocketAddrs, factory: F) ->
 ///
 /// On a thread that drives no runtime.
 #[cfg(unix)]
+#[track_caller]
 pub fn connect_unix<F: ClientFactory>(path: impl AsRef<Path>, factory: F) -> Connector {
     ConnectOptions::new().connect_unix(path, factory)
 }
@@ -96,6 +98,7 @@ pub fn connect_unix<F: ClientFactory>(path: impl AsRef<Path>, factory: F) -> Con
 ///
 /// On a thread that drives no runtime.
 #[cfg(feature = "tls")]
+#[track_caller]
 pub fn connect_tls<F: ClientFactory>(address: impl ToSocketAddrs, connector: &TlsConnector, factory: F) -> Connector {
     ConnectOptions::new().connect_tls(address, connector, factory)
 }

@@ -81,6 +81,7 @@ impl ConnectOptions {
     /// # Panics
     ///
     /// On a thread that drives no runtime.
+    #[track_caller]
     pub fn connect_tcp<F: ClientFactory>(&self, address: impl ToSocketAddrs, factory: F) -> Connector {
         connector::begin(self.dial_tcp(Target::of(&address)), factory)
     }
@@ -91,6 +92,7 @@ impl ConnectOptions {
     ///
     /// On a thread that drives no runtime.
     #[cfg(unix)]
+    #[track_caller]
     pub fn connect_unix<F: ClientFactory>(&self, path: impl AsRef<Path>, factory: F) -> Connector {
         connector::begin(self.dial_unix(path.as_ref()), factory)
     }
@@ -101,6 +103,7 @@ impl ConnectOptions {
     ///
     /// On a thread that drives no runtime.
     #[cfg(feature = "tls")]
+    #[track_caller]
     pub fn connect_tls<F: ClientFactory>(
         &self,
         address: impl ToSocketAddrs,

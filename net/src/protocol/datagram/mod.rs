@@ -30,7 +30,7 @@ use std::net::SocketAddr;
 /// `A` is the kind of address: those of UDP unless it is said, `std::os::unix::net::SocketAddr` for Unix sockets.
 ///
 /// No event comes while the protocol is in another one, and all of them come on one thread. A panic in a method closes the socket
-/// with [`ConnectionLost::Panicked`], and is reported as an unhandled failure; nothing is called after it.
+/// with [`ConnectionLost::Panicked`], and is reported as an unhandled failure; only `stop_protocol` is called after it.
 ///
 /// Counterpart: `twisted.internet.protocol.DatagramProtocol`.
 ///
@@ -46,7 +46,7 @@ use std::net::SocketAddr;
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let port = listen_udp("127.0.0.1:0", Echo)?;
 /// let client = rt::net::UdpSocket::bind("127.0.0.1:0").await?;
@@ -109,7 +109,7 @@ pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: 'static {
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let server = rt::net::UdpSocket::bind("127.0.0.1:0").await?;
 /// let asking = connect_udp(server.local_addr()?, Ask)?;

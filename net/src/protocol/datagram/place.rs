@@ -66,7 +66,7 @@ impl<A: DatagramAddress, P: ConnectedDatagramProtocol<A>> Tells<P, A> for Connec
 }
 
 impl<P, A: DatagramAddress> Place<P, A> {
-    /// Tells the protocol, unless it is gone. If it panics, that is reported, it is dropped, and the socket is to be closed.
+    /// Tells the protocol, unless it is gone. If it panics, that is reported, and the socket is to be closed.
     pub(super) fn event(&self, tells: impl Tells<P, A>, transport: &DatagramTransport<A>, event: Event<'_, A>) {
         let told = catch_unwind(AssertUnwindSafe(|| {
             if let Some(protocol) = &mut *self.protocol.borrow_mut() {
@@ -88,7 +88,6 @@ impl<P, A: DatagramAddress> Place<P, A> {
 
     fn panicked(&self, failure: Failure) {
         report(Unhandled::of_task(failure.clone(), self.made));
-        self.drop_protocol();
         self.state.end(ConnectionLost::Panicked(failure));
     }
 }

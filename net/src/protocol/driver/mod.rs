@@ -83,8 +83,11 @@ struct Driver<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> {
     live: Rc<Live<S, P>>,
 }
 
-/// How often a connection may read before others get their turn, on streams that do not give way by themselves.
-const READS_PER_TURN: u32 = 32;
+/// How many rounds of writing and reading a connection may make before others get their turn, on streams that do not give way by
+/// themselves.
+const ROUNDS_PER_TURN: u32 = 32;
+/// How often it may write in a round: a producer may have ever more for a stream that takes all.
+const PASSES_PER_ROUND: u32 = 32;
 /// With less room than this below the high-water mark, a peer that does not take the answers is not read.
 const LEAST_ROOM: usize = 4 * 1024;
 
@@ -95,21 +98,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Future for Driver
         let live = &*self.live;
         let transport = Transport::new(self.live.clone());
         let _turn = live.begin_turn(cx.waker());
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..ROUNDS_PER_TURN {
             live.begin_round();
             if live.is_taken() && !live.is_lost() {
                 return Poll::Pending;
             }
             live.handshake(&transport, cx);
-            live.write(&transport, cx);
+            let wrote_enough = live.write(&transport, cx);
             if live.is_lost() {
                 ready!(live.poll_closed(cx));
-                live.end(&transport);
+                live.end(&transport, false);
                 return Poll::Ready(());
             }
             live.tell_resumed(&transport);
             let received = live.read(&transport, cx);
-            if received.is_pending() && !live.has_news() {
+            if received.is_pending() && !live.has_news() && !wrote_enough {
                 return Poll::Pending;
             }
         }
@@ -124,15 +127,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Drop for Driver<S
         if !self.live.has_ended() {
             let transport = Transport::new(self.live.clone());
             transport.abort_with(ConnectionLost::Aborted);
-            self.live.end(&transport);
+            self.live.end(&transport, true);
         }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
-    /// Sends what is to be sent, until the stream takes no more.
-    fn write(&self, transport: &Transport, cx: &mut Context<'_>) {
-        while self.connection.is_writing() && !self.is_shaking() {
+    /// Sends what is to be sent, until the stream takes no more, or it was enough for once: whether there is more to do.
+    fn write(&self, transport: &Transport, cx: &mut Context<'_>) -> bool {
+        let mut passes = 0;
+        while self.connection.is_writing() && !self.is_shaking() && passes < PASSES_PER_ROUND {
+            passes += 1;
             let pass = self.connection.write_pass(self, |bytes| match self.before_tls(bytes) {
                 [] => Poll::Ready(Ok(0)),
                 bytes => self.layer.borrow_mut().poll_write(cx, bytes),
@@ -152,6 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
             }
         }
         self.consider_backpressure();
+        passes == PASSES_PER_ROUND
     }
 
     /// Hands on what has come. `Pending` if there is nothing, or nobody wants it now.

@@ -9,10 +9,9 @@ pub use options::ListenOptions;
 
 use super::{Address, Factory, Port};
 use crate::ToSocketAddrs;
-use crate::serve::{Listener, Notices};
+use crate::serve::Listener;
 #[cfg(feature = "tls")]
 use crate::tls::TlsAcceptor;
-use accepting::listen_with;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use std::io;
 #[cfg(unix)]
@@ -69,6 +68,7 @@ use std::path::Path;
 /// # })
 /// # }
 /// ```
+#[track_caller]
 pub fn listen_tcp<F: Factory>(address: impl ToSocketAddrs, factory: F) -> io::Result<Port> {
     ListenOptions::new().listen_tcp(address, factory)
 }
@@ -86,6 +86,7 @@ pub fn listen_tcp<F: Factory>(address: impl ToSocketAddrs, factory: F) -> io::Re
 ///
 /// On a thread that drives no runtime.
 #[cfg(unix)]
+#[track_caller]
 pub fn listen_unix<F: Factory>(path: impl AsRef<Path>, factory: F) -> io::Result<Port> {
     ListenOptions::new().listen_unix(path, factory)
 }
@@ -103,6 +104,7 @@ pub fn listen_unix<F: Factory>(path: impl AsRef<Path>, factory: F) -> io::Result
 ///
 /// On a thread that drives no runtime.
 #[cfg(feature = "tls")]
+#[track_caller]
 pub fn listen_tls<F: Factory>(address: impl ToSocketAddrs, acceptor: &TlsAcceptor, factory: F) -> io::Result<Port> {
     ListenOptions::new().listen_tls(address, acceptor, factory)
 }
@@ -140,10 +142,11 @@ pub fn listen_tls<F: Factory>(address: impl ToSocketAddrs, acceptor: &TlsAccepto
 /// # })
 /// # }
 /// ```
+#[track_caller]
 pub fn listen_on<L, F>(listener: L, factory: F) -> io::Result<Port>
 where
     L: Listener<Io: AsyncRead + AsyncWrite + Unpin, Addr: Into<Address>>,
     F: Factory,
 {
-    listen_with(listener, factory, Notices::default())
+    ListenOptions::new().listen_on(listener, factory)
 }

@@ -7,11 +7,12 @@ use crate::ToSocketAddrs;
 #[cfg(feature = "tls")]
 use crate::protocol::endpoint::TlsServerFactory;
 use crate::protocol::target::Target;
-use crate::protocol::{Factory, Port};
-use crate::serve::{Notice, Notices};
+use crate::protocol::{Address, Factory, Port};
+use crate::serve::{Listener, Notice, Notices};
 use crate::tcp::TcpListener;
 #[cfg(feature = "tls")]
 use crate::tls::TlsAcceptor;
+use futures_util::io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -47,8 +48,10 @@ pub struct ListenOptions {
     reuse_port: bool,
     pub(super) mode: Option<u32>,
     pub(super) lock_file: bool,
-    tell: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    tell: Option<Tell>,
 }
+
+type Tell = Arc<dyn Fn(&Notice) + Send + Sync>;
 
 impl ListenOptions {
     /// The settings of [`listen_tcp`](super::listen_tcp) and [`listen_unix`](super::listen_unix).
@@ -73,7 +76,6 @@ impl ListenOptions {
     /// # #[cfg(unix)]
     /// # fn main() -> Result<(), rt::deferred::Failure> {
     /// use rt::protocol::{ListenOptions, Protocol, Transport, for_protocol};
-    /// use rt::runtime::Handle;
     ///
     /// struct Echo;
     ///
@@ -84,15 +86,15 @@ impl ListenOptions {
     /// }
     ///
     /// # rt::block_on(async {
-    /// // The first port takes an address, and the others join it.
+    /// // The first port takes an address, and one on each of the other workers joins it.
     /// let options = ListenOptions::new().reuse_port(true);
     /// let first = options.listen_tcp("127.0.0.1:0", for_protocol(|| Echo))?;
     /// let address = first.host().ip().unwrap();
-    /// for worker in 1..Handle::current().metrics().num_workers() {
+    /// for worker in 1.. {
     ///     let options = options.clone();
-    ///     // A worker's ports stay open until the end of the runtime.
-    ///     rt::spawn_pinned(worker, move || async move { options.listen_tcp(address, for_protocol(|| Echo)).map(drop) })?
-    ///         .await??;
+    ///     let listen = move || async move { options.listen_tcp(address, for_protocol(|| Echo)).map(drop) };
+    ///     let Ok(listening) = rt::spawn_pinned(worker, listen) else { break };
+    ///     listening.await??;
     /// }
     /// # Ok(())
     /// # })
@@ -107,10 +109,7 @@ impl ListenOptions {
     }
 
     /// Who may connect to a Unix socket, as the mode of its file: `0o660` is the owner and the group. As the process's umask has it if
-    /// not set.
-    ///
-    /// For a moment after it was made the socket has the mode of the umask. Where that matters, put it in a directory that not everybody
-    /// may enter.
+    /// not set. Nobody can connect before the mode is set.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
@@ -144,10 +143,12 @@ impl ListenOptions {
     /// # Panics
     ///
     /// On a thread that drives no runtime.
+    #[track_caller]
     pub fn listen_tcp<F: Factory>(&self, address: impl ToSocketAddrs, factory: F) -> io::Result<Port> {
         self.listen_tcp_at(Target::of(&address).addresses_now()?, factory)
     }
 
+    #[track_caller]
     pub(crate) fn listen_tcp_at<F: Factory>(&self, addresses: Vec<SocketAddr>, factory: F) -> io::Result<Port> {
         let mut failure = None;
         for address in addresses {
@@ -170,6 +171,7 @@ impl ListenOptions {
     ///
     /// On a thread that drives no runtime.
     #[cfg(unix)]
+    #[track_caller]
     pub fn listen_unix<F: Factory>(&self, path: impl AsRef<Path>, factory: F) -> io::Result<Port> {
         listen_with(UnixSocket::bind(path.as_ref(), self)?, factory, self.notices())
     }
@@ -184,6 +186,7 @@ impl ListenOptions {
     ///
     /// On a thread that drives no runtime.
     #[cfg(feature = "tls")]
+    #[track_caller]
     pub fn listen_tls<F: Factory>(
         &self,
         address: impl ToSocketAddrs,
@@ -191,6 +194,24 @@ impl ListenOptions {
         factory: F,
     ) -> io::Result<Port> {
         self.listen_tcp(address, TlsServerFactory::new(acceptor, factory))
+    }
+
+    /// See [`listen_on`](super::listen_on). Of the settings, [`on_notice`](Self::on_notice) is used.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`listen_on`](super::listen_on).
+    ///
+    /// # Panics
+    ///
+    /// On a thread that drives no runtime.
+    #[track_caller]
+    pub fn listen_on<L, F>(&self, listener: L, factory: F) -> io::Result<Port>
+    where
+        L: Listener<Io: AsyncRead + AsyncWrite + Unpin, Addr: Into<Address>>,
+        F: Factory,
+    {
+        listen_with(listener, factory, self.notices())
     }
 
     fn notices(&self) -> Notices {

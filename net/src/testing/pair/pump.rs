@@ -1,6 +1,6 @@
 //! What moves the bytes between two ends.
 
-use super::end::Side;
+use super::end::{ReadyEnd, Side};
 use super::wire::Wire;
 use crate::protocol::{Backend, ConnectionLost};
 use rt_deferred::Clock;
@@ -64,11 +64,20 @@ struct Inner {
 
 impl IoPump {
     /// Tells both that the connection is made: first the server, as in Twisted.
-    pub(super) fn connect(client: Rc<dyn Side>, server: Rc<dyn Side>, clock: Option<Clock>) -> Self {
-        let chunk_size = Cell::new(usize::MAX);
-        let inner = Inner { client, server, chunk_size, is_clogged: Default::default(), clock };
-        inner.server.connection_made();
-        inner.client.connection_made();
+    pub(crate) fn connect(client: ReadyEnd, server: ReadyEnd, clock: Option<Clock>) -> Self {
+        for end in [&server, &client] {
+            end.side.connection_made();
+            if end.wants_tls {
+                end.side.handshake_completed();
+            }
+        }
+        let inner = Inner {
+            client: client.side,
+            server: server.side,
+            chunk_size: Cell::new(usize::MAX),
+            is_clogged: Default::default(),
+            clock,
+        };
         Self { inner: Rc::new(inner) }
     }
 
@@ -100,12 +109,7 @@ impl IoPump {
     ///
     /// After a million steps, as the two seem to talk for ever; and as [`pump`](IoPump::pump) does.
     pub fn flush(&self) -> bool {
-        for round in 0..MOST_ROUNDS {
-            if !self.pump() {
-                return round > 0;
-            }
-        }
-        panic!("there is no end of it: the two protocols have exchanged {MOST_ROUNDS} pieces; use `pump` for such");
+        until_nothing_moves(|| self.pump())
     }
 
     /// How many bytes come in one piece, and each way in one step, from here on: no limit at first. At least 1.
@@ -161,23 +165,31 @@ impl IoPump {
     }
 }
 
+/// Repeats the step; whether it did anything the first time.
+pub(crate) fn until_nothing_moves(mut step: impl FnMut() -> bool) -> bool {
+    for round in 0..MOST_ROUNDS {
+        if !step() {
+            return round > 0;
+        }
+    }
+    panic!("there is no end of it: the protocols have exchanged {MOST_ROUNDS} pieces; use `pump` for such");
+}
+
 /// News of the last step arrives.
 fn let_in_coming_doom(end: &dyn Side) -> bool {
     let doom = end.wire().coming_doom.take();
-    match doom {
-        Some(reason) if !end.wire().is_over() => {
-            end.connection_lost(reason);
-            true
-        }
-        _ => false,
+    let is_news = doom.is_some() && end.wire().is_connected();
+    if let Some(reason) = doom {
+        end.wire().give_up(reason);
     }
+    is_news && tell_doom(end)
 }
 
 /// Bytes that were written before this step, or the news that there are no more.
 fn deliver(from: &dyn Side, to: &dyn Side, sendable: Option<usize>) -> bool {
     let (sender, receiver) = (from.wire(), to.wire());
     let mut moved = false;
-    if receiver.reads() && receiver.was_resumed.take() {
+    if receiver.is_connected() && receiver.was_resumed.take() {
         to.reading_resumed();
         moved = true;
     }
@@ -205,7 +217,7 @@ fn deliver(from: &dyn Side, to: &dyn Side, sendable: Option<usize>) -> bool {
 fn throw_away(sender: &Wire) -> bool {
     let is_any = !sender.send(usize::MAX).is_empty();
     if is_any && !sender.is_disconnecting() {
-        *sender.coming_doom.borrow_mut() = Some(io::Error::from(io::ErrorKind::ConnectionReset).into());
+        sender.reset();
     }
     is_any
 }
@@ -213,26 +225,30 @@ fn throw_away(sender: &Wire) -> bool {
 /// What the protocol asked for, as far as it can be done now.
 fn settle(end: &dyn Side, other: &Wire) -> bool {
     let wire = end.wire();
-    if wire.is_over() {
-        return false;
-    }
-    let doom = wire.doom.borrow().clone();
-    if let Some(reason) = doom {
-        end.connection_lost(reason);
-        if !other.is_over() {
-            *other.coming_doom.borrow_mut() = Some(io::Error::from(io::ErrorKind::ConnectionReset).into());
-        }
-        return true;
-    }
-    if wire.is_ready_to_close() {
-        end.connection_lost(ConnectionLost::Done);
-        return true;
-    }
-    if wire.closes_writing() {
+    wire.finish();
+    if wire.closes_writing.take() {
         end.write_connection_lost();
         return true;
     }
-    false
+    let is_clean = wire.doom.borrow().as_ref().is_some_and(ConnectionLost::is_clean);
+    let moved = tell_doom(end);
+    if moved && !is_clean && other.is_connected() {
+        other.reset();
+    }
+    moved
+}
+
+/// Tells the protocol that the connection is gone, if it is and nobody has told it.
+fn tell_doom(end: &dyn Side) -> bool {
+    if end.wire().is_over() {
+        return false;
+    }
+    let doom = end.wire().doom.borrow().clone();
+    let is_any = doom.is_some();
+    if let Some(reason) = doom {
+        end.connection_lost(reason);
+    }
+    is_any
 }
 
 impl fmt::Debug for IoPump {

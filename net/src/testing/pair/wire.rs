@@ -1,64 +1,50 @@
-//! One end of a connection in memory: what its protocol asked for, and how far that has been done.
+//! One end of a connection in memory: the state that every connection has, and how far the other end knows of it.
 
+use crate::protocol::connection::{Connection, Outside};
 use crate::protocol::{Address, AlreadyRegistered, Backend, ConnectionLost, Producer, WriteLimits};
 use crate::testing::lost::Lost;
 use rt_deferred::Deferred;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
+use std::task::Poll;
 
-/// One end: what was written and not taken by the other, and what else is to be done. [`IoPump`](super::IoPump) does it.
+/// One end. [`IoPump`](super::IoPump) is what it is driven by.
 pub(super) struct Wire {
+    connection: Connection,
     host: Address,
     peer: Address,
-    unsent: RefCell<VecDeque<u8>>,
-    limits: Cell<WriteLimits>,
-    producer: RefCell<Option<Registered>>,
-    is_paused: Cell<bool>,
-    /// Reading goes on after a pause, and the protocol is to be told.
+    /// Reading was resumed, and the protocol is to be told.
     pub(super) was_resumed: Cell<bool>,
-    /// More was written in answer to the peer than it takes; it is not read meanwhile.
+    /// What was written last was written because of bytes that came.
+    is_answering: Cell<bool>,
+    /// The peer does not take the answers; it is not read meanwhile.
     is_held_back: Cell<bool>,
-    is_disconnecting: Cell<bool>,
-    write_side: Cell<WriteSide>,
     /// The protocol knows that the peer sends no more.
     pub(super) is_read_closed: Cell<bool>,
-    /// The connection is to be lost without more ado.
+    /// The writing side is closed, and the protocol is to be told.
+    pub(super) closes_writing: Cell<bool>,
+    is_write_closed: Cell<bool>,
+    /// Why the connection is over; the protocol is to be told.
     pub(super) doom: RefCell<Option<ConnectionLost>>,
-    /// The same, from the next pump on: the news has to travel.
+    /// The same, from the next step on: the news has to travel.
     pub(super) coming_doom: RefCell<Option<ConnectionLost>>,
+    /// The protocol was told.
     pub(super) lost: Lost,
-}
-
-struct Registered {
-    producer: Rc<dyn Producer>,
-    is_streaming: bool,
-    is_paused: bool,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum WriteSide {
-    Open,
-    /// Once all is sent.
-    Closing,
-    Closed,
 }
 
 impl Wire {
     pub(super) fn new(host: Address, peer: Address) -> Self {
         Self {
+            connection: Connection::new(WriteLimits::default()),
             host,
             peer,
-            unsent: RefCell::default(),
-            limits: Cell::default(),
-            producer: RefCell::default(),
-            is_paused: Cell::default(),
             was_resumed: Cell::default(),
+            is_answering: Cell::default(),
             is_held_back: Cell::default(),
-            is_disconnecting: Cell::default(),
-            write_side: Cell::new(WriteSide::Open),
             is_read_closed: Cell::default(),
+            closes_writing: Cell::default(),
+            is_write_closed: Cell::default(),
             doom: RefCell::default(),
             coming_doom: RefCell::default(),
             lost: Lost::default(),
@@ -67,193 +53,156 @@ impl Wire {
 
     /// Whether its protocol may be given bytes.
     pub(super) fn reads(&self) -> bool {
-        if self.unsent() <= self.limits.get().low {
-            self.is_held_back.set(false);
-        }
-        let is_wanted = !self.is_paused.get() && !self.is_disconnecting.get() && !self.is_read_closed.get();
-        is_wanted && !self.is_held_back.get() && !self.is_doomed() && !self.lost.is_lost()
-    }
-
-    /// After `data_received`: if too much was written in answer, the next one waits.
-    pub(super) fn hold_back_if_full(&self) {
-        if self.unsent() > self.limits.get().high {
-            self.is_held_back.set(true);
-        }
+        self.connection.is_reading() && !self.is_held_back.get() && !self.is_read_closed.get()
     }
 
     /// Whether it sends no more, ever.
     pub(super) fn is_at_end(&self) -> bool {
-        self.unsent() == 0 && (self.lost.is_lost() || self.write_side.get() == WriteSide::Closed)
+        self.lost.is_lost() || self.is_write_closed.get()
     }
 
-    pub(super) fn is_doomed(&self) -> bool {
-        self.doom.borrow().is_some()
-    }
-
-    /// Whether the connection is to be closed now, as all is done that was to be done before.
-    pub(super) fn is_ready_to_close(&self) -> bool {
-        self.is_disconnecting.get() && self.is_flushed()
-    }
-
-    /// Whether the writing side is to be closed now; that is done with this call.
-    pub(super) fn closes_writing(&self) -> bool {
-        let closes = self.write_side.get() == WriteSide::Closing && !self.is_disconnecting.get() && self.is_flushed();
-        if closes {
-            self.write_side.set(WriteSide::Closed);
-        }
-        closes
-    }
-
-    fn is_flushed(&self) -> bool {
-        self.unsent() == 0 && self.producer.borrow().is_none()
+    /// Whether the protocol was told that the connection is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.lost.is_lost()
     }
 
     /// At most `count` bytes leave.
     pub(super) fn send(&self, count: usize) -> Vec<u8> {
-        let sent: Vec<u8> = {
-            let mut unsent = self.unsent.borrow_mut();
-            let count = count.min(unsent.len());
-            unsent.drain(..count).collect()
-        };
-        if self.unsent() <= self.limits.get().low {
-            self.lost.has_drained();
+        let mut sent = Vec::new();
+        while sent.len() < count && self.unsent() > 0 && self.connection.is_writing() {
+            let _ = self.connection.write_pass(self, |bytes| {
+                let bytes = &bytes[..bytes.len().min(count - sent.len())];
+                sent.extend_from_slice(bytes);
+                Poll::Ready(Ok(bytes.len()))
+            });
         }
-        if self.unsent() == 0 && !sent.is_empty() {
-            self.call_for_more();
-        }
+        self.consider_backpressure();
         sent
     }
 
-    /// All is sent: whoever produces goes on.
-    fn call_for_more(&self) {
-        let producer = self.producer.borrow_mut().as_mut().and_then(|registered| {
-            let is_due = !registered.is_streaming || registered.is_paused;
-            registered.is_paused = false;
-            is_due.then(|| registered.producer.clone())
-        });
-        if let Some(producer) = producer {
-            producer.resume_producing();
+    /// Does what is due when all is sent.
+    pub(super) fn finish(&self) {
+        if self.connection.is_writing() && self.unsent() == 0 {
+            let _ = self.connection.write_pass(self, |_| Poll::Ready(Ok(0)));
         }
     }
 
-    /// The connection is gone; the protocol is told by who calls this.
-    pub(super) fn close(&self) {
-        self.unsent.borrow_mut().clear();
-        self.stop_producer();
+    /// Before `data_received`.
+    pub(super) fn begins_to_receive(&self) {
+        self.connection.take_written();
     }
 
-    fn takes_requests(&self) -> bool {
-        !self.lost.is_lost() && !self.is_doomed()
+    /// After `data_received`.
+    pub(super) fn has_received(&self) {
+        self.is_answering.set(self.connection.take_written());
+        self.consider_backpressure();
     }
 
-    fn check_limits(&self) {
-        let (unsent, limits) = (self.unsent(), self.limits.get());
-        if let Some(cap) = limits.cap.filter(|cap| unsent > *cap) {
-            self.abort_connection(ConnectionLost::WriteLimit { unsent, cap });
-            return;
+    fn consider_backpressure(&self) {
+        let (unsent, limits) = (self.unsent(), self.write_limits());
+        if unsent <= limits.low {
+            self.is_held_back.set(false);
+            self.lost.has_drained();
+        } else if self.is_answering.get() && unsent > limits.high {
+            self.is_held_back.set(true);
         }
-        if unsent <= limits.high {
-            return;
+    }
+
+    /// It is over, now, unless it is already.
+    pub(super) fn give_up(&self, reason: ConnectionLost) {
+        if self.connection.is_connected() {
+            self.connection.lost(reason, self);
         }
-        let producer = self.producer.borrow_mut().as_mut().and_then(|registered| {
-            let is_due = registered.is_streaming && !registered.is_paused;
-            registered.is_paused |= is_due;
-            is_due.then(|| registered.producer.clone())
-        });
-        if let Some(producer) = producer {
-            producer.pause_producing();
-        }
+    }
+
+    /// The protocol was told.
+    pub(super) fn end(&self, reason: ConnectionLost) {
+        self.connection.discard();
+        self.lost.set(reason);
+    }
+
+    pub(super) fn reset(&self) {
+        *self.coming_doom.borrow_mut() = Some(io::Error::from(io::ErrorKind::ConnectionReset).into());
+    }
+}
+
+impl Outside for Wire {
+    fn reading(&self, wanted: bool) {
+        self.was_resumed.set(wanted);
+    }
+
+    /// The pump looks at each step.
+    fn writing(&self, _: bool) {}
+
+    fn write_closed(&self) {
+        self.is_write_closed.set(true);
+        self.closes_writing.set(true);
+    }
+
+    fn lost(&self, reason: ConnectionLost) {
+        *self.doom.borrow_mut() = Some(reason);
     }
 }
 
 impl Backend for Wire {
     fn write(&self, data: &[u8]) {
-        if !self.takes_requests() || self.write_side.get() == WriteSide::Closed {
-            return;
-        }
-        self.unsent.borrow_mut().extend(data);
-        self.check_limits();
+        self.connection.write(data, self);
     }
 
     fn write_sequence(&self, parts: &[&[u8]]) {
-        self.write(&parts.concat());
+        self.connection.write_sequence(parts, self);
     }
 
     fn lose_connection(&self) {
-        self.is_disconnecting.set(true);
+        self.connection.lose(self);
     }
 
     fn lose_write_connection(&self) {
-        if self.write_side.get() == WriteSide::Open {
-            self.write_side.set(WriteSide::Closing);
-        }
+        self.connection.lose_write(self);
     }
 
     fn abort_connection(&self, reason: ConnectionLost) {
-        if self.takes_requests() {
-            self.is_disconnecting.set(true);
-            self.unsent.borrow_mut().clear();
-            *self.doom.borrow_mut() = Some(reason);
-        }
+        self.give_up(reason);
     }
 
-    fn register_producer(&self, producer: Rc<dyn Producer>, is_streaming: bool) -> Result<(), AlreadyRegistered> {
-        if self.producer.borrow().is_some() {
-            return Err(AlreadyRegistered);
-        }
-        if !self.takes_requests() {
-            producer.stop_producing();
-            return Ok(());
-        }
-        let registered = Registered { producer: producer.clone(), is_streaming, is_paused: false };
-        *self.producer.borrow_mut() = Some(registered);
-        if !is_streaming {
-            producer.resume_producing();
-        }
-        Ok(())
+    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
+        self.connection.register_producer(producer, streaming)
     }
 
     fn unregister_producer(&self) {
-        let former = self.producer.take();
-        drop(former);
+        self.connection.unregister_producer(self);
     }
 
     fn stop_producer(&self) {
-        let former = self.producer.take();
-        if let Some(former) = former {
-            former.producer.stop_producing();
-        }
+        self.connection.stop_producer(self);
     }
 
     fn pause_producing(&self) {
-        self.is_paused.set(true);
+        self.connection.pause_reading(self);
     }
 
     fn resume_producing(&self) {
-        if self.is_paused.get() && !self.is_disconnecting.get() {
-            self.is_paused.set(false);
-            self.was_resumed.set(true);
-        }
+        self.connection.resume_reading(self);
     }
 
     fn stop_producing(&self) {
-        self.lose_connection();
+        self.connection.lose(self);
     }
 
     fn is_paused(&self) -> bool {
-        self.is_paused.get()
+        self.connection.is_paused()
     }
 
     fn is_connected(&self) -> bool {
-        !self.lost.is_lost()
+        self.connection.is_connected()
     }
 
     fn is_disconnecting(&self) -> bool {
-        self.is_disconnecting.get()
+        self.connection.is_disconnecting() || !self.connection.is_connected()
     }
 
     fn unsent(&self) -> usize {
-        self.unsent.borrow().len()
+        self.connection.unsent()
     }
 
     fn peer(&self) -> Address {
@@ -265,7 +214,10 @@ impl Backend for Wire {
     }
 
     fn drained(&self) -> Deferred<()> {
-        self.lost.drained(self.unsent() <= self.limits.get().low)
+        match &*self.doom.borrow() {
+            Some(reason) => Deferred::fail(reason.clone()),
+            None => self.lost.drained(self.unsent() <= self.write_limits().low),
+        }
     }
 
     fn closed(&self) -> Deferred<ConnectionLost> {
@@ -273,12 +225,12 @@ impl Backend for Wire {
     }
 
     fn write_limits(&self) -> WriteLimits {
-        self.limits.get()
+        self.connection.write_limits()
     }
 
     fn set_write_limits(&self, limits: WriteLimits) {
-        self.limits.set(limits);
-        self.check_limits();
+        self.connection.set_write_limits(limits);
+        self.consider_backpressure();
     }
 
     fn set_tcp_no_delay(&self, _: bool) -> io::Result<()> {

@@ -50,6 +50,8 @@ impl<'a> Arguments<'a> {
         for value in nameless {
             match signature.positional.iter().find(|name| given.iter().all(|(other, _)| other != *name)) {
                 Some(name) => given.push((name, value)),
+                // `stdio:` is how Twisted's documentation has it.
+                None if value.text.is_empty() && signature.positional.is_empty() => {}
                 None => return wrong(&value, format!("{:?} is one value too many; {}", value.text, takes())),
             }
         }
@@ -122,6 +124,13 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn not_allowed(&self, name: &str, piece: &Piece, allowed: &str) -> EndpointStringError {
         self.wrong(piece, format!("{name} is {:?}; allowed is {allowed}", piece.text))
+    }
+
+    /// What stands for a value that is not given.
+    #[cfg(feature = "tls")]
+    pub(super) fn at_end(&self, default: &str) -> Piece {
+        let end = self.description.len();
+        Piece { text: default.to_owned(), place: end..end }
     }
 
     /// Something is missing, which would stand at the end.

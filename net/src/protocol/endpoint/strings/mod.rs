@@ -4,6 +4,8 @@ mod arguments;
 mod client;
 mod error;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 
 pub use client::{AnyStreamClientEndpoint, client_from_string};

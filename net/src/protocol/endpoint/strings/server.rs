@@ -7,7 +7,9 @@ use super::tokens::take_apart;
 use crate::AdoptedSockets;
 #[cfg(unix)]
 use crate::protocol::{AdoptedStreamServerEndpoint, UnixServerEndpoint};
-use crate::protocol::{Factory, ListenOptions, Port, StreamServerEndpoint, TcpServerEndpoint};
+use crate::protocol::{Factory, ListenOptions, Port, StandardIoEndpoint, StreamServerEndpoint, TcpServerEndpoint};
+#[cfg(feature = "tls")]
+use crate::protocol::{TlsServerEndpoint, wrap_server_tls};
 use rt_deferred::Deferred;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[cfg(unix)]
@@ -20,15 +22,22 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// | `tcp` | `port`, `interface` (an IP address; all of IPv4), `backlog` (1024) | the same |
 /// | `tcp6` | `port`, `backlog`, `interface` (all of IPv6) | the same |
 /// | `unix` | `address` (a path), `mode` (666, octal), `backlog`, `lockfile` (1, or 0: see [`ListenOptions::lock_file`]) | the same |
+/// | `ssl` | `port`, `privateKey` (a path; `server.pem`), `certKey` (a path; that of the key), `interface`, `backlog` | also `extraCertChain` (a path) |
+/// | `tls` | `port`, `certificate` (a path; `server.pem`), `privateKey` (a path; that of the certificate), `interface`, `backlog` | also `extraCertChain` |
+/// | `stdio` | | |
 /// | `systemd` | `domain` (`INET`, `INET6` or `UNIX`), `index`, `name` | the same; either `index` or `name` |
 ///
 /// What may be left out is told with what it is then. A backslash before a colon, an equals sign or a backslash takes it as it is: see
 /// [`quote_string_argument`](super::quote_string_argument). Kinds may be in capital letters.
 ///
+/// The files of `ssl` and `tls`, which are there with the feature `tls`, are read at once. They are PEM; one file may hold the
+/// certificate and the key.
+///
 /// Sockets for `systemd` are those of [`AdoptedSockets`](crate::AdoptedSockets); they are taken out of the environment the first time
 /// that one is described, and each can be described once.
 ///
-/// Counterpart: `twisted.internet.endpoints.serverFromString`, which gives Unix sockets a lock file as well, and has a backlog of 50.
+/// Counterpart: `twisted.internet.endpoints.serverFromString`, whose backlog is 50. Of its `ssl`, `sslmethod`
+/// and `dhParameters` are not there: TLS 1.2 and 1.3 are spoken, and their key exchange needs no parameters.
 ///
 /// # Errors
 ///
@@ -52,10 +61,15 @@ pub fn server_from_string(description: &str) -> Result<AnyStreamServerEndpoint, 
     match &kind.text.to_ascii_lowercase()[..] {
         "tcp" => tcp(arguments(&TCP)?, Ipv4Addr::UNSPECIFIED.into()),
         "tcp6" => tcp(arguments(&TCP6)?, Ipv6Addr::UNSPECIFIED.into()),
+        #[cfg(feature = "tls")]
+        "ssl" => tls(arguments(&SSL)?, "certKey"),
+        #[cfg(feature = "tls")]
+        "tls" => tls(arguments(&TLS)?, "certificate"),
         #[cfg(unix)]
         "unix" => unix(arguments(&UNIX)?),
         #[cfg(unix)]
         "systemd" => systemd(arguments(&SYSTEMD)?),
+        "stdio" => arguments(&STDIO).map(|_| AnyStreamServerEndpoint::StandardIo(StandardIoEndpoint)),
         _ => {
             let reason = format!("there is no kind of server {:?}; allowed are {}", kind.text, KINDS.join(", "));
             Err(EndpointStringError::new(description, kind.place, reason))
@@ -66,11 +80,18 @@ pub fn server_from_string(description: &str) -> Result<AnyStreamServerEndpoint, 
 const KINDS: &[&str] = &[
     "tcp",
     "tcp6",
+    #[cfg(feature = "tls")]
+    "ssl",
+    #[cfg(feature = "tls")]
+    "tls",
     #[cfg(unix)]
     "unix",
+    "stdio",
     #[cfg(unix)]
     "systemd",
 ];
+
+const STDIO: Signature = Signature { positional: &[], named: &[] };
 
 /// What a server is described to listen on.
 ///
@@ -98,9 +119,14 @@ const KINDS: &[&str] = &[
 pub enum AnyStreamServerEndpoint {
     /// `tcp:` and `tcp6:`
     Tcp(TcpServerEndpoint),
+    /// `ssl:` and `tls:`
+    #[cfg(feature = "tls")]
+    Tls(TlsServerEndpoint<TcpServerEndpoint>),
     /// `unix:`
     #[cfg(unix)]
     Unix(UnixServerEndpoint),
+    /// `stdio:`
+    StandardIo(StandardIoEndpoint),
     /// `systemd:`
     #[cfg(unix)]
     Adopted(AdoptedStreamServerEndpoint),
@@ -110,8 +136,11 @@ impl StreamServerEndpoint for AnyStreamServerEndpoint {
     fn listen<F: Factory>(&self, factory: F) -> Deferred<Port> {
         match self {
             AnyStreamServerEndpoint::Tcp(endpoint) => endpoint.listen(factory),
+            #[cfg(feature = "tls")]
+            AnyStreamServerEndpoint::Tls(endpoint) => endpoint.listen(factory),
             #[cfg(unix)]
             AnyStreamServerEndpoint::Unix(endpoint) => endpoint.listen(factory),
+            AnyStreamServerEndpoint::StandardIo(endpoint) => endpoint.listen(factory),
             #[cfg(unix)]
             AnyStreamServerEndpoint::Adopted(endpoint) => endpoint.listen(factory),
         }
@@ -134,6 +163,22 @@ fn tcp_endpoint(mut arguments: Arguments<'_>, all: IpAddr) -> Result<TcpServerEn
     let interface = arguments.ip("interface")?.unwrap_or(all);
     let options = ListenOptions::new().backlog(arguments.number_or("backlog", BACKLOG)?);
     Ok(TcpServerEndpoint::new((interface, port)).with_options(options))
+}
+
+#[cfg(feature = "tls")]
+const SSL: Signature =
+    Signature { positional: &["port", "privateKey", "certKey", "interface", "backlog"], named: &["extraCertChain"] };
+#[cfg(feature = "tls")]
+const TLS: Signature = Signature {
+    positional: &["port", "certificate", "privateKey", "interface", "backlog"],
+    named: &["extraCertChain"],
+};
+
+#[cfg(feature = "tls")]
+fn tls(mut arguments: Arguments<'_>, certificate: &str) -> Described {
+    let acceptor = super::tls::acceptor(&mut arguments, certificate, "privateKey", "extraCertChain")?;
+    let below = tcp_endpoint(arguments, Ipv4Addr::UNSPECIFIED.into())?;
+    Ok(AnyStreamServerEndpoint::Tls(wrap_server_tls(&acceptor, below)))
 }
 
 #[cfg(unix)]
