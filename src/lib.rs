@@ -1,5 +1,5 @@
 //! An async runtime: tasks, timers, sockets, TLS, names, processes and files, on many threads or on one, and Twisted's
-//! [`Deferred`] beside `async fn`.
+//! [`Deferred`] and [`Protocol`] beside `async fn`.
 //!
 //! ```
 //! use rt::time::{Duration, sleep, timeout};
@@ -25,8 +25,8 @@
 //! 5. [`runtime`]: a runtime to one's measure, handles for other threads, shutdown. [`spawn_blocking`] for what blocks.
 //! 6. [`deferred`]: results that somebody will deliver, with callbacks; [`macro@inline_callbacks`] for the same in straight
 //!    code. The pages `docs/deferred-for-rust-programmers.md` and `docs/deferred-for-twisted-programmers.md` lead in.
-//!
-//! Twisted's Protocol comes next and is not there yet.
+//! 7. [`protocol`]: Twisted's protocols, factories, transports and endpoints; [`service`]: what a program is made of; [`testing`]:
+//!    doubles of connections. The page `docs/protocols-for-twisted-programmers.md` leads in.
 //!
 //! # No failure is lost
 //!
@@ -70,7 +70,7 @@
 //!
 //! # Features
 //!
-//! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
+//! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`, the derives of `rt::protocol::amp`. On by default.
 //! - `net`: [`net`]. On by default.
 //! - `tls`: `rt::net::tls`, by rustls with ring.
 //! - `tokio-io`: tokio's `AsyncRead` and `AsyncWrite` on every stream, pipe and file.
@@ -79,7 +79,8 @@
 //! - `hickory`: `rt::hickory`, names by hickory instead of the system.
 //! - `quinn`: `rt::quinn`, what QUIC by quinn asks of a runtime.
 //! - `tokio-context`: `Builder::tokio_context` and `#[rt::main(tokio)]`, for crates that need tokio's runtime.
-//! - `tracing`: failures that nobody handles become events of the crate `tracing`, where no hook takes them.
+//! - `tracing`: failures that nobody handles become events of the crate `tracing`, where no hook takes them, and the connections of
+//!   protocols spans.
 //! - `lru`: `rt::deferred::DeferredCache`.
 //! - `child-fds`: `rt::process::Command::fd_mappings`.
 
@@ -146,6 +147,9 @@ pub mod io {
 #[cfg(feature = "net")]
 #[doc(inline)]
 pub use rt_net as net;
+#[cfg(all(feature = "net", unix))]
+#[doc(inline)]
+pub use rt_net::app;
 #[cfg(feature = "net")]
 #[doc(no_inline)]
 pub use rt_net::protocol::{Protocol, Transport};

@@ -1,6 +1,7 @@
-//! With the feature `tracing`, failures that nobody handles are events.
+//! With the feature `tracing`, failures that nobody handles are events, and every protocol's connection is a span.
 
 use std::fmt::{Debug, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rt::Deferred;
@@ -11,6 +12,13 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// Writes down what is reported.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<String>>>);
+
+/// Writes down the spans of connections, when they are entered, and what is said in them.
+#[derive(Clone, Default)]
+struct Spans {
+    log: Arc<Mutex<Vec<String>>>,
+    made: Arc<AtomicU64>,
+}
 
 struct Fields(String);
 
@@ -42,6 +50,76 @@ impl Subscriber for Events {
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
+}
+
+impl Subscriber for Spans {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() || metadata.name() == "connection"
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut fields = Fields(String::new());
+        attributes.record(&mut fields);
+        self.log.lock().unwrap().push(format!("new {number} {}", fields.0.trim_end()));
+        Id::from_u64(number)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.log.lock().unwrap().push(format!("event {}", fields.0.trim_end().replace('\n', " ")));
+    }
+
+    fn enter(&self, span: &Id) {
+        self.log.lock().unwrap().push(format!("enter {}", span.into_u64()));
+    }
+
+    fn exit(&self, span: &Id) {
+        self.log.lock().unwrap().push(format!("exit {}", span.into_u64()));
+    }
+}
+
+#[test]
+fn what_a_protocol_logs_is_in_the_span_of_its_connection() {
+    use rt::protocol::{ConnectionLost, Protocol, Transport, drive};
+
+    struct Logging;
+    impl Protocol for Logging {
+        fn connection_made(&mut self, transport: &Transport) {
+            tracing::info!("hello");
+            transport.lose_connection();
+        }
+        fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+        fn connection_lost(&mut self, _: &Transport, _: &ConnectionLost) {
+            tracing::info!("bye");
+        }
+    }
+
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || {
+        rt::block_on(async {
+            let (_near, far) = rt::io::duplex(64);
+            drive(far, Logging).transport().closed().await.unwrap();
+        });
+    });
+    let expected = [
+        "new 1 peer=memory",
+        "enter 1",
+        "event message=hello",
+        "exit 1",
+        "enter 1",
+        "event message=connection lost reason=the connection was closed",
+        "exit 1",
+        "enter 1",
+        "event message=bye",
+        "exit 1",
+    ];
+    assert_eq!(*spans.log.lock().unwrap(), expected);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! - [`ToSocketAddrs`] is what one can connect and bind to: addresses and names. [`lookup_host`] resolves a name, by
 //!   the process's [`DnsResolver`].
 //! - `tls`, with the feature of that name: TLS over any stream.
-//! - [`protocol`]: Twisted's protocols, transports, factories and endpoints; [`service`]: what a program is made of, started and stopped in order;
+//! - [`protocol`]: Twisted's protocols, transports, factories and endpoints; [`service`]: what a program is made of, started and stopped in order; `app` runs it (on Unix);
 //!   [`testing`]: doubles of all of it.
 //! - [`io`]: what moves bytes.
 //!
@@ -34,6 +34,8 @@ pub mod tls;
 mod serve;
 pub mod protocol;
 pub mod service;
+#[cfg(unix)]
+pub mod app;
 pub mod testing;
 #[cfg(unix)]
 mod adopted;

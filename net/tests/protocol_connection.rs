@@ -389,6 +389,24 @@ fn the_runtime_ends_and_the_protocol_is_told() {
 }
 
 #[test]
+fn what_was_sent_before_the_end_of_the_runtime_reaches_the_peer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let runtime = rt::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let transport = drive(TcpStream::connect(address).await.unwrap(), Noting::new(&Log::default())).transport();
+        transport.write(b"last words");
+        while transport.unsent() > 0 {
+            rt::task::yield_now().await;
+        }
+    });
+    drop(runtime);
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut listener.accept().unwrap().0, &mut text).unwrap();
+    assert_eq!(text, "last words");
+}
+
+#[test]
 fn a_pull_producer_writes_at_the_pace_of_the_peer() {
     flavor::block_on(async {
         struct Pieces {

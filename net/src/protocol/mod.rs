@@ -3,6 +3,12 @@
 //! A [`Protocol`] is told what happens on one connection: it was made, bytes came, it is gone. What it wants done it asks of a
 //! [`Transport`]. A [`Factory`] makes a protocol for each connection.
 //!
+//! - Servers: [`listen_tcp`] and its kin give a [`Port`]; [`ListenOptions`] has settings.
+//! - Clients: [`connect_tcp`] and its kin tell a [`ClientFactory`] how it goes and give a [`Connector`]; [`ReconnectingClientFactory`] comes
+//!   back. [`ConnectOptions`] has settings.
+//! - Both as values: [`TcpServerEndpoint`], [`HostnameEndpoint`] and others, also in writing: [`server_from_string`],
+//!   [`client_from_string`]. [`connect_protocol`] gives a Deferred of the running protocol.
+//!
 //! # The rules
 //!
 //! - `connection_made` comes first, `connection_lost` last; nothing comes after it.
@@ -17,17 +23,20 @@ pub mod connection;
 mod datagram;
 mod driver;
 mod endpoint;
-mod factory;
+pub(crate) mod factory;
 mod framing;
 mod handle;
 mod listen;
 mod lost;
 pub mod policy;
 mod port;
+mod port_forward;
 #[cfg(unix)]
 mod process;
 mod producer;
 mod pull_to_push;
+mod standard_io;
+mod reactor;
 mod start;
 mod start_tls;
 pub(crate) mod target;
@@ -75,12 +84,18 @@ pub use listen::listen_unix;
 pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
+pub use port_forward::{PortForwardFactory, ProxyClient, ProxyServer};
 #[cfg(unix)]
 pub use process::{
-    ChildFd, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process, spawn_process_with_fds,
+    ChildFd, ProcessEnd, ProcessEndpoint, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process,
+    spawn_process_with_fds,
 };
 pub use producer::{AlreadyRegistered, Consumer, Producer};
 pub use pull_to_push::PullToPush;
+pub use reactor::ReactorTcp;
+#[cfg(unix)]
+pub use reactor::ReactorUnix;
+pub use standard_io::{StandardIo, StandardIoEndpoint};
 pub use start::{NoProtocol, drive_factory};
 #[cfg(feature = "tls")]
 pub use start_tls::StartTls;

@@ -59,6 +59,23 @@ impl Protocol for Noting {
     }
 }
 
+/// Notes what happens, and sends nothing.
+pub(crate) struct Quiet(pub(crate) Log);
+
+impl Protocol for Quiet {
+    fn connection_made(&mut self, _: &Transport) {
+        self.0.note("made");
+    }
+
+    fn data_received(&mut self, _: &Transport, data: &[u8]) {
+        self.0.note(format!("data {}", String::from_utf8_lossy(data)));
+    }
+
+    fn handshake_completed(&mut self, _: &Transport) {
+        self.0.note("shaken");
+    }
+}
+
 /// Makes [`Noting`]s, and notes what it is told itself.
 pub(crate) struct NotingFactory {
     pub(crate) log: Log,

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use rustix::process::{Pid, Signal};
 
+use super::awaited::Awaited;
 use super::reaper::{self, Orphan};
 use crate::signal::unix::{self, SignalKind};
 
@@ -26,6 +27,7 @@ pub(super) struct Process {
 struct Running {
     child: std::process::Child,
     notice: Notice,
+    awaited: Awaited,
 }
 
 /// What tells of the end.
@@ -56,7 +58,8 @@ impl Process {
     }
 
     pub(super) fn with_notice(child: std::process::Child, notice: Notice, kill_on_drop: bool) -> Self {
-        Self { running: Some(Running { child, notice }), ended: None, kill_on_drop }
+        let awaited = Awaited::new(child.id());
+        Self { running: Some(Running { child, notice, awaited }), ended: None, kill_on_drop }
     }
 
     /// `None` once the child was waited for.
@@ -144,11 +147,11 @@ impl Running {
     }
 
     fn orphan(self) -> Orphan {
-        let Self { child, notice } = self;
+        let Self { child, notice, awaited } = self;
         match notice {
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Notice::Descriptor(source) => Orphan::with_descriptor(child, source.into_inner().0),
-            Notice::Signal(listener) => Orphan::with_listener(child, listener),
+            Notice::Descriptor(source) => Orphan::with_descriptor(child, source.into_inner().0, awaited),
+            Notice::Signal(listener) => Orphan::with_listener(child, listener, awaited),
         }
     }
 }

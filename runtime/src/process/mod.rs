@@ -25,6 +25,7 @@
 
 mod command;
 mod child;
+mod awaited;
 mod exit;
 mod reaper;
 mod pipes;
@@ -35,6 +36,8 @@ mod fds;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+#[doc(hidden)]
+pub use awaited::__is_awaited;
 pub use child::Child;
 pub use command::Command;
 #[cfg(feature = "child-fds")]

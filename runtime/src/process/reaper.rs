@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::awaited::Awaited;
 use crate::signal::unix::Signal;
 
 static REAPER: Reaper =
@@ -22,6 +23,7 @@ static REAPER: Reaper =
 pub(super) struct Orphan {
     child: std::process::Child,
     notice: Notice,
+    _awaited: Awaited,
 }
 
 enum Notice {
@@ -152,12 +154,12 @@ fn wait_for_news(bell: &UnixStream, orphans: &[Orphan]) {
 
 impl Orphan {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(super) fn with_descriptor(child: std::process::Child, descriptor: OwnedFd) -> Self {
-        Self { child, notice: Notice::Descriptor(descriptor) }
+    pub(super) fn with_descriptor(child: std::process::Child, descriptor: OwnedFd, awaited: Awaited) -> Self {
+        Self { child, notice: Notice::Descriptor(descriptor), _awaited: awaited }
     }
 
-    pub(super) fn with_listener(child: std::process::Child, listener: Signal) -> Self {
-        Self { child, notice: Notice::Signal(listener) }
+    pub(super) fn with_listener(child: std::process::Child, listener: Signal, awaited: Awaited) -> Self {
+        Self { child, notice: Notice::Signal(listener), _awaited: awaited }
     }
 
     fn descriptor(&self) -> Option<&OwnedFd> {

@@ -5,7 +5,7 @@ use crate::protocol::factory::Connecting;
 use crate::protocol::start::start;
 use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Transport};
 use rt_deferred::unhandled::{self, Unhandled};
-use rt_deferred::{Cancelled, Failure};
+use rt_deferred::{Cancelled, Failure, home};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -16,17 +16,17 @@ use std::task::{Poll, Waker};
 /// Begins the first attempt.
 #[track_caller]
 pub(super) fn begin<D: Dial, F: ClientFactory>(dial: D, factory: F) -> Connector {
+    let made = Location::caller();
     let connection = Rc::new_cyclic(|itself| Connection {
         itself: itself.clone(),
         dial,
         factory: RefCell::new(factory),
         is_started: Cell::new(false),
         state: RefCell::new(State::Disconnected),
-        made: Location::caller(),
+        made,
     });
-    let connector = Connector(connection);
-    connector.connect();
-    connector
+    connection.begin_attempt();
+    Connector(connection)
 }
 
 struct Connection<D, F> {
@@ -52,12 +52,9 @@ enum State {
 
 impl<D: Dial, F: ClientFactory> Connecting for Connection<D, F> {
     fn connect(&self) {
-        let mut state = self.state.borrow_mut();
-        if let State::Disconnected = *state
-            && let Some(itself) = self.itself.upgrade()
-        {
-            *state = State::Connecting(None);
-            drop(rt_runtime::spawn_local(itself.attempt()));
+        // At the end of the runtime connections are lost, too, and factories are told so.
+        if home::current().is_some() {
+            self.begin_attempt();
         }
     }
 
@@ -89,6 +86,16 @@ impl<D: Dial, F: ClientFactory> Connecting for Connection<D, F> {
 }
 
 impl<D: Dial, F: ClientFactory> Connection<D, F> {
+    fn begin_attempt(&self) {
+        let mut state = self.state.borrow_mut();
+        if let State::Disconnected = *state
+            && let Some(itself) = self.itself.upgrade()
+        {
+            *state = State::Connecting(None);
+            drop(rt_runtime::spawn_local(itself.attempt()));
+        }
+    }
+
     async fn attempt(self: Rc<Self>) {
         let connector = Connector(self.clone());
         if !self.is_started.replace(true) {

@@ -3,7 +3,7 @@
 use super::jitter::Jitter;
 use crate::protocol::factory::Connecting;
 use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory};
-use rt_deferred::{Failure, Reactor, ReactorTime};
+use rt_deferred::{Failure, Reactor, ReactorTime, home};
 use std::cell::{Cell, RefCell};
 use std::f64::consts::E;
 use std::fmt;
@@ -119,7 +119,7 @@ impl<F> ReconnectingClientFactory<F> {
     /// Whose time it is; [`Reactor`]'s if not set.
     #[must_use]
     pub fn clock(self, clock: &dyn ReactorTime) -> Self {
-        self.reconnecting.0.clock.replace(clock.weak());
+        self.reconnecting.0.clock.replace(Some(clock.weak()));
         self
     }
 
@@ -183,7 +183,8 @@ struct State {
     factor: Cell<f64>,
     jitter: Cell<f64>,
     max_retries: Cell<Option<u32>>,
-    clock: RefCell<Rc<dyn ReactorTime>>,
+    /// [`Reactor`], if there is none.
+    clock: RefCell<Option<Rc<dyn ReactorTime>>>,
     chance: RefCell<Jitter>,
     /// The time of the last wait, in seconds.
     delay: Cell<f64>,
@@ -203,7 +204,7 @@ impl Default for State {
             factor: Cell::new(E),
             jitter: Cell::new(0.119_626_565_582),
             max_retries: Cell::new(None),
-            clock: RefCell::new(Rc::new(Reactor)),
+            clock: RefCell::new(None),
             chance: RefCell::new(Jitter::new()),
             delay: Cell::new(1.0),
             retries: Cell::new(0),
@@ -262,7 +263,12 @@ impl Reconnecting {
             connector.connect();
         };
         let clock = self.0.clock.borrow().clone();
-        let take_back = clock.call_later(self.delay(), Box::new(again));
+        let take_back = match clock {
+            Some(clock) => clock.call_later(self.delay(), Box::new(again)),
+            None if home::current().is_some() => Reactor.call_later(self.delay(), Box::new(again)),
+            // The connection was lost at the end of the runtime.
+            None => return,
+        };
         if let Some(former) = self.0.next.replace(Some(take_back)) {
             former();
         }

@@ -4,7 +4,8 @@ use super::place::{Connected, Event, Place, Tells, Unconnected};
 use super::state::State;
 use super::task::Task;
 use super::{ConnectedDatagramProtocol, DatagramAddress, DatagramProtocol, DatagramTransport};
-use crate::addr::{Named, ToSocketAddrs};
+use crate::addr::ToSocketAddrs;
+use crate::protocol::target::Target;
 use crate::protocol::{ConnectionLost, HandleError, Port};
 use crate::udp::UdpSocket;
 use rt_deferred::Deferred;
@@ -32,7 +33,7 @@ use std::rc::Rc;
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let port = listen_udp("127.0.0.1:0", Count::default())?;
 /// assert_eq!(port.with(|count, _| count.0), Ok(0));
@@ -209,15 +210,8 @@ impl<P: 'static, A: DatagramAddress> fmt::Debug for DatagramPort<P, A> {
 }
 
 /// The addresses that stand there in numbers.
-fn numeric<T: ToSocketAddrs + ?Sized>(address: &T) -> io::Result<Vec<SocketAddr>> {
-    let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-    match address.to_addresses() {
-        Named::Known(addresses) => Ok(addresses.collect()),
-        Named::Name(host, _) => {
-            refuse(format!("{host:?} is a name, and no IP address: look it up first, with rt::net::lookup_host"))
-        }
-        Named::Malformed(what) => refuse(what),
-    }
+fn numeric(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
+    Target::of(address).addresses_now()
 }
 
 fn shared(address: SocketAddr) -> io::Result<std::net::UdpSocket> {

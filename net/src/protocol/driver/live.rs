@@ -77,7 +77,7 @@ impl<S, P: Protocol> Live<S, P> {
             layer: RefCell::new(Layer::Plain(stream)),
             protocol: RefCell::new(Some(protocol)),
             #[cfg(feature = "tracing")]
-            span: tracing::debug_span!("connection", %peer),
+            span: tracing::info_span!(target: "rt::protocol", "connection", %peer),
             peer,
             waker: Cell::new(None),
             flags: Cell::new(0),
@@ -305,13 +305,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         if in_good_order && layer.says_goodbye() { layer.poll_close(cx).map(drop) } else { Poll::Ready(()) }
     }
 
-    /// Tells the protocol that the connection is gone, and all who wait for it.
-    pub(super) fn end(&self, transport: &Transport) {
+    /// Tells the protocol that the connection is gone, and all who wait for it. At the end of the runtime what the system has taken
+    /// is still sent.
+    pub(super) fn end(&self, transport: &Transport, at_end_of_runtime: bool) {
         self.set(ENDED, true);
         let reason = self.rare(|rare| rare.lost.clone()).unwrap_or(ConnectionLost::Aborted);
+        #[cfg(feature = "tracing")]
+        self.span.in_scope(|| tracing::debug!(target: "rt::protocol", %reason, "connection lost"));
         self.event(transport, |protocol, transport| protocol.connection_lost(transport, &reason));
         self.connection.discard();
-        let reset = !matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_));
+        let reset = !at_end_of_runtime && !matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_));
         self.layer.borrow_mut().close(reset);
         let protocol = self.protocol.take();
         drop(protocol);

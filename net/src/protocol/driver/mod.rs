@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Future for Driver
             let wrote_enough = live.write(&transport, cx);
             if live.is_lost() {
                 ready!(live.poll_closed(cx));
-                live.end(&transport);
+                live.end(&transport, false);
                 return Poll::Ready(());
             }
             live.tell_resumed(&transport);
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Drop for Driver<S
         if !self.live.has_ended() {
             let transport = Transport::new(self.live.clone());
             transport.abort_with(ConnectionLost::Aborted);
-            self.live.end(&transport);
+            self.live.end(&transport, true);
         }
     }
 }

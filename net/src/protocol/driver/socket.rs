@@ -1,9 +1,11 @@
 //! What a stream is, if it is one that we know.
 
+use crate::io::Join;
 use crate::protocol::Address;
 use crate::tcp::TcpStream;
 #[cfg(unix)]
 use crate::unix::UnixStream;
+use rt_runtime::stdio::{Stdin, Stdout};
 use std::any::Any;
 use std::io;
 use std::time::Duration;
@@ -15,6 +17,9 @@ pub(super) fn peer(stream: &dyn Any) -> Address {
 
 /// Where this end of a stream is.
 pub(super) fn host(stream: &dyn Any) -> Address {
+    if stream.is::<Join<Stdin, Stdout>>() {
+        return Address::StandardIo;
+    }
     address(stream, TcpStream::local_addr, |unix| unix.local_addr())
 }
 

@@ -2,6 +2,8 @@
 
 use super::wrapping::factory_by_field;
 use super::{Policy, ProtocolWrapper, Wrapper, WrappingFactory};
+#[cfg(feature = "tls")]
+use crate::protocol::StartTls;
 use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory, Protocol, Transport};
 use rt_deferred::Failure;
 use std::cell::{Cell, RefCell};
@@ -88,6 +90,11 @@ impl<F: Factory, O: Factory> Factory for LimitTotalConnectionsFactory<F, O> {
     fn stop_factory(&mut self) {
         self.wrapped.stop_factory();
         self.overflow.stop_factory();
+    }
+
+    #[cfg(feature = "tls")]
+    fn start_tls(&mut self) -> Option<StartTls> {
+        if self.count.get() < self.limit { self.wrapped.start_tls() } else { self.overflow.start_tls() }
     }
 }
 

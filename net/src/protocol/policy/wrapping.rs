@@ -1,5 +1,7 @@
 //! A protocol around a protocol, and a factory around a factory.
 
+#[cfg(feature = "tls")]
+use crate::protocol::StartTls;
 use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory, Protocol, Transport};
 use rt_deferred::Failure;
 use std::fmt;
@@ -128,6 +130,11 @@ impl<F: Factory, Y: Policy> Factory for WrappingFactory<F, Y> {
     fn stop_factory(&mut self) {
         self.wrapped.stop_factory();
     }
+
+    #[cfg(feature = "tls")]
+    fn start_tls(&mut self) -> Option<StartTls> {
+        self.wrapped.start_tls()
+    }
 }
 
 impl<F: ClientFactory, Y: Policy> ClientFactory for WrappingFactory<F, Y> {
@@ -166,6 +173,11 @@ macro_rules! factory_by_field {
 
             fn stop_factory(&mut self) {
                 self.factory.stop_factory();
+            }
+
+            #[cfg(feature = "tls")]
+            fn start_tls(&mut self) -> Option<crate::protocol::StartTls> {
+                self.factory.start_tls()
             }
         }
 

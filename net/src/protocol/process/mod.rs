@@ -1,6 +1,7 @@
 //! Protocols over child processes.
 
 mod end;
+mod endpoint;
 mod spawn;
 mod transport;
 mod handle;
@@ -9,6 +10,7 @@ mod pipes;
 mod waiter;
 
 pub use end::ProcessEnd;
+pub use endpoint::ProcessEndpoint;
 pub use handle::ProcessHandle;
 pub use spawn::{ChildFd, spawn_process, spawn_process_with_fds};
 pub use transport::ProcessTransport;
@@ -51,7 +53,7 @@ use super::ConnectionLost;
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let mut command = Command::new("wc");
 /// command.arg("-c");

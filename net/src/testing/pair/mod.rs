@@ -4,14 +4,13 @@ mod end;
 mod pump;
 mod wire;
 
+pub(super) use end::{End, ReadyEnd};
+pub(super) use pump::until_nothing_moves;
 pub use pump::{Direction, IoPump};
 
 use crate::protocol::{Address, Protocol, ProtocolHandle};
-use end::{End, Side};
 use rt_deferred::Clock;
 use std::fmt;
-use std::rc::Rc;
-use wire::Wire;
 
 /// Two protocols that are connected in memory: bytes move when the test says so.
 ///
@@ -137,10 +136,10 @@ impl PairBuilder {
 
     /// Connects the two: both are told, the server first. Nothing has moved yet.
     pub fn connect<C: Protocol, S: Protocol>(self, client: C, server: S) -> Pair<C, S> {
-        let client = End::new(client, Wire::new(self.client.clone(), self.server.clone()));
-        let server = End::new(server, Wire::new(self.server, self.client));
+        let client = End::between(client, self.client.clone(), self.server.clone());
+        let server = End::between(server, self.server, self.client);
         let (client_handle, server_handle) = (client.handle(), server.handle());
-        let pump = IoPump::connect(client as Rc<dyn Side>, server as Rc<dyn Side>, self.clock);
+        let pump = IoPump::connect(ReadyEnd::new(client), ReadyEnd::new(server), self.clock);
         Pair { client: client_handle, server: server_handle, pump }
     }
 }

@@ -1,6 +1,6 @@
 //! What moves the bytes between two ends.
 
-use super::end::Side;
+use super::end::{ReadyEnd, Side};
 use super::wire::Wire;
 use crate::protocol::{Backend, ConnectionLost};
 use rt_deferred::Clock;
@@ -64,11 +64,20 @@ struct Inner {
 
 impl IoPump {
     /// Tells both that the connection is made: first the server, as in Twisted.
-    pub(super) fn connect(client: Rc<dyn Side>, server: Rc<dyn Side>, clock: Option<Clock>) -> Self {
-        let chunk_size = Cell::new(usize::MAX);
-        let inner = Inner { client, server, chunk_size, is_clogged: Default::default(), clock };
-        inner.server.connection_made();
-        inner.client.connection_made();
+    pub(crate) fn connect(client: ReadyEnd, server: ReadyEnd, clock: Option<Clock>) -> Self {
+        for end in [&server, &client] {
+            end.side.connection_made();
+            if end.wants_tls {
+                end.side.handshake_completed();
+            }
+        }
+        let inner = Inner {
+            client: client.side,
+            server: server.side,
+            chunk_size: Cell::new(usize::MAX),
+            is_clogged: Default::default(),
+            clock,
+        };
         Self { inner: Rc::new(inner) }
     }
 
@@ -100,12 +109,7 @@ impl IoPump {
     ///
     /// After a million steps, as the two seem to talk for ever; and as [`pump`](IoPump::pump) does.
     pub fn flush(&self) -> bool {
-        for round in 0..MOST_ROUNDS {
-            if !self.pump() {
-                return round > 0;
-            }
-        }
-        panic!("there is no end of it: the two protocols have exchanged {MOST_ROUNDS} pieces; use `pump` for such");
+        until_nothing_moves(|| self.pump())
     }
 
     /// How many bytes come in one piece, and each way in one step, from here on: no limit at first. At least 1.
@@ -159,6 +163,16 @@ impl IoPump {
         let unsent = self.ends(direction).0.wire().unsent();
         (!self.is_clogged(direction).get()).then(|| unsent.min(self.inner.chunk_size.get()))
     }
+}
+
+/// Repeats the step; whether it did anything the first time.
+pub(crate) fn until_nothing_moves(mut step: impl FnMut() -> bool) -> bool {
+    for round in 0..MOST_ROUNDS {
+        if !step() {
+            return round > 0;
+        }
+    }
+    panic!("there is no end of it: the protocols have exchanged {MOST_ROUNDS} pieces; use `pump` for such");
 }
 
 /// News of the last step arrives.
