@@ -39,7 +39,8 @@ pub type LineReceiver<H> = LineProtocol<H, true>;
 /// A [`Protocol`] that receives lines and nothing else.
 ///
 /// Its differences from a [`LineReceiver`] are Twisted's: there is no [raw mode](Lines::set_raw_mode); when the connection is being closed, or a line
-/// is too long, the other lines that came with it are thrown away; and see [`LineHandler::line_length_exceeded`].
+/// is too long, the other lines that came with it are thrown away; where a delimiter of several bytes comes in pieces, its first part counts as one
+/// of the line, so that a line of nearly the longest length may be too long; and see [`LineHandler::line_length_exceeded`].
 ///
 /// Counterpart: `twisted.protocols.basic.LineOnlyReceiver`.
 ///
