@@ -3,12 +3,15 @@
 #![cfg(unix)]
 
 mod example;
+#[path = "example/netcat.rs"]
+mod netcat;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpListener;
 
-use example::{End, Example, PATIENCE};
+use example::{End, Example};
+use netcat::Netcat;
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -373,52 +376,4 @@ fn terminal() -> (File, File) {
     let path = ptsname(&keyboard, Vec::new()).expect("it has a path").into_string().expect("in ASCII");
     let terminal = File::options().read(true).write(true).open(path).expect("it can be opened");
     (File::from(keyboard), terminal)
-}
-
-/// A plain client.
-struct Netcat {
-    input: BufReader<TcpStream>,
-    output: TcpStream,
-}
-
-impl Netcat {
-    fn connect(address: &str) -> Self {
-        let output = TcpStream::connect(address).expect("somebody listens");
-        output.set_read_timeout(Some(PATIENCE)).expect("a time that makes sense");
-        output.set_write_timeout(Some(PATIENCE)).expect("a time that makes sense");
-        let input = BufReader::new(output.try_clone().expect("a free descriptor"));
-        Self { input, output }
-    }
-
-    fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.output.write_all(bytes.as_ref()).expect("the server reads");
-    }
-
-    /// Ends its output, and listens on.
-    fn disconnect(&mut self) {
-        self.output.shutdown(Shutdown::Write).expect("the connection is open");
-    }
-
-    fn line(&mut self) -> String {
-        self.read_line().expect("another line before the end")
-    }
-
-    /// `None` at the end, also if the last line is cut off there.
-    fn read_line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        self.input.read_line(&mut line).expect("a line or the end");
-        line.strip_suffix('\n').map(str::to_owned)
-    }
-
-    fn at_end(&mut self) {
-        let mut rest = String::new();
-        self.input.read_to_string(&mut rest).expect("the end");
-        assert_eq!(rest, "");
-    }
-
-    /// Waits until the server has read everything, by asking for a refusal.
-    fn settle(&mut self) {
-        self.send("\x07\n");
-        assert!(self.line().starts_with("(Refused: "));
-    }
 }

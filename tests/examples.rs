@@ -28,6 +28,11 @@ fn echo() {
 }
 
 #[test]
+fn echo_protocol() {
+    assert_eq!(Example::start("echo_protocol", NOTHING).end(), ended_well(["hello, echo"]));
+}
+
+#[test]
 fn hello_stdin_to_the_end_of_input() {
     let mut hello = Example::start("hello_stdin", NOTHING);
     assert_eq!(hello.line(), "Who is there?");
@@ -73,26 +78,25 @@ fn looping_call() {
 }
 
 #[test]
+fn port_forward_between_a_client_and_a_server() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let target = server.local_addr().expect("its address").to_string();
+    let mut forwarder = Example::start("port_forward", ["127.0.0.1:0", &target]);
+    let line = forwarder.line();
+    let address = line.strip_prefix("Forwarding ").and_then(|rest| rest.split(' ').next()).expect("an address");
+    converse(address, &server);
+    forwarder.signal(Signal::INT);
+    assert_eq!(forwarder.end(), ended_well(["0 connections are left"]));
+}
+
+#[test]
 fn proxy_between_a_client_and_a_server() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let target = server.local_addr().expect("its address").to_string();
     let mut proxy = Example::start("proxy", ["127.0.0.1:0", &target]);
     let line = proxy.line();
     let address = line.strip_prefix("Forwarding ").and_then(|rest| rest.split(' ').next()).expect("an address");
-    let mut client = TcpStream::connect(address).expect("the proxy listens");
-    client.write_all(b"a question").expect("the proxy reads");
-    client.shutdown(Shutdown::Write).expect("an open connection");
-
-    let (mut peer, _) = server.accept().expect("the proxy connects");
-    let mut question = String::new();
-    peer.read_to_string(&mut question).expect("up to the end that the client made");
-    assert_eq!(question, "a question");
-    peer.write_all(b"an answer").expect("the way back is open");
-    drop(peer);
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).expect("up to the end");
-    assert_eq!(answer, "an answer");
-
+    converse(address, &server);
     assert_eq!(proxy.line(), "10 bytes there, 9 back");
     proxy.signal(Signal::INT);
     assert_eq!(proxy.end(), ended_well(["1 connections served, 0 refused"]));
@@ -132,6 +136,23 @@ fn timeouts() {
         "still to come: false",
     ];
     assert_eq!(Example::start("timeouts", NOTHING).end(), ended_well(lines));
+}
+
+/// A question and its answer, with half-closed connections, by way of what listens at `address`.
+fn converse(address: &str, server: &TcpListener) {
+    let mut client = TcpStream::connect(address).expect("the proxy listens");
+    client.write_all(b"a question").expect("the proxy reads");
+    client.shutdown(Shutdown::Write).expect("an open connection");
+
+    let (mut peer, _) = server.accept().expect("the proxy connects");
+    let mut question = String::new();
+    peer.read_to_string(&mut question).expect("up to the end that the client made");
+    assert_eq!(question, "a question");
+    peer.write_all(b"an answer").expect("the way back is open");
+    drop(peer);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("up to the end");
+    assert_eq!(answer, "an answer");
 }
 
 fn ended_well<const N: usize>(stdout: [&str; N]) -> End {

@@ -56,6 +56,11 @@ mod stand_in {
                 self
             }
 
+            pub(crate) fn __collect_leftovers(&mut self, yes: bool) -> &mut Self {
+                note(format!("collect_leftovers({yes})"));
+                self
+            }
+
             pub(crate) fn build(&mut self) -> std::io::Result<Runtime> {
                 note("build");
                 Ok(Runtime)
@@ -166,9 +171,12 @@ async fn may_run_on_many_threads() {
     assert_eq!(calls(), ["new_multi_thread", "worker_threads(2)", "collect_failures(true)", "build", "block_on_test"]);
 }
 
-#[rt::test(unhandled = "log", crate = "crate::stand_in")]
+#[rt::test(leftovers = "fail", unhandled = "log", crate = "crate::stand_in")]
 async fn may_lose_failures() {
-    assert_eq!(calls(), ["new_current_thread", "unhandled_failure(Log)", "build", "block_on_test"]);
+    assert_eq!(
+        calls(),
+        ["new_current_thread", "collect_leftovers(true)", "unhandled_failure(Log)", "build", "block_on_test"]
+    );
 }
 
 #[rt::main(flavor = "current_thread", unhandled = "shutdown_runtime", crate = "crate::stand_in")]

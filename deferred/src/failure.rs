@@ -434,3 +434,20 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
         Self::new(error)
     }
 }
+
+/// For `?` in functions that return [`io::Result`]: the failure's [kind](Failure::kind), or `Other`, with the failure as its error.
+///
+/// ```
+/// use std::io;
+///
+/// use rt_deferred::Failure;
+///
+/// let failure = Failure::new(io::Error::new(io::ErrorKind::NotFound, "no paper"));
+/// let error = io::Error::from(failure);
+/// assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::NotFound, "no paper".to_owned()));
+/// ```
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        io::Error::new(failure.kind().unwrap_or(io::ErrorKind::Other), failure.into_error())
+    }
+}

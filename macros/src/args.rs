@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     pub(crate) start_paused: Option<bool>,
     /// The variant of `rt::runtime::UnhandledFailure`; `None`: what the attribute makes of it.
     pub(crate) unhandled: Option<&'static str>,
+    /// Whether a test fails that leaves something behind.
+    pub(crate) collect_leftovers: bool,
     /// Whether crates that need tokio's runtime work.
     pub(crate) tokio_context: bool,
     /// The path to `rt`, if it is not `::rt`.
@@ -25,8 +27,14 @@ pub(crate) enum Flavor {
     MultiThread,
 }
 
+/// What both take, in front of what [`LAST_OPTIONS`] has.
 const OPTIONS: &str = "`flavor = \"multi_thread\"` or `\"current_thread\"`, `worker_threads = 2`, `start_paused = true` or `false`, \
-                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`, `tokio`, and `crate = \"path::to::rt\"`";
+                       `unhandled = \"log\"`, `\"shutdown_runtime\"` or `\"abort\"`";
+
+/// What only `#[rt::test]` takes.
+const LEFTOVERS_OPTION: &str = "`leftovers = \"fail\"` or `\"ignore\"`";
+
+const LAST_OPTIONS: &str = "`tokio`, and `crate = \"path::to::rt\"`";
 
 const CRATE_OPTION: &str = "`crate = \"path::to::rt\"`";
 
@@ -61,11 +69,15 @@ impl Flavor {
 
 impl Arguments {
     /// `default` is the flavor of who names none.
-    pub(crate) fn parse(tokens: TokenStream, default: Flavor) -> Result<Self, Refusal> {
+    pub(crate) fn parse(tokens: TokenStream, default: Flavor, is_test: bool) -> Result<Self, Refusal> {
+        let options = match is_test {
+            true => format!("{OPTIONS}, {LEFTOVERS_OPTION}, {LAST_OPTIONS}"),
+            false => format!("{OPTIONS}, {LAST_OPTIONS}"),
+        };
         let mut parsed = Self::default();
         let mut seen: Vec<Argument> = Vec::new();
         for argument in split_at_commas(tokens) {
-            let argument = Argument::parse(argument, &format!("the arguments are {OPTIONS}"))?;
+            let argument = Argument::parse(argument, &format!("the arguments are {options}"))?;
             if seen.iter().any(|earlier| earlier.name == argument.name) {
                 return Err(argument.refuse_repetition());
             }
@@ -74,11 +86,17 @@ impl Arguments {
                 "worker_threads" => parsed.worker_threads = Some(argument.count()?),
                 "start_paused" => parsed.start_paused = Some(argument.bool()?),
                 "unhandled" => parsed.unhandled = Some(argument.policy()?),
+                "leftovers" if is_test => parsed.collect_leftovers = argument.leftovers()?,
+                "leftovers" => {
+                    return Err(argument.refuse(
+                        "`leftovers` goes with `#[rt::test]`: the end of a program may leave behind what it likes",
+                    ));
+                }
                 "tokio" => parsed.tokio_context = argument.flag()?,
                 "crate" => parsed.crate_path = Some(argument.path()?),
                 unknown => {
                     return Err(
-                        argument.refuse(format!("there is no argument `{unknown}`: the arguments are {OPTIONS}"))
+                        argument.refuse(format!("there is no argument `{unknown}`: the arguments are {options}"))
                     );
                 }
             }
@@ -149,6 +167,16 @@ impl Argument {
             "true" => Ok(true),
             "false" => Ok(false),
             other => Err(self.refuse_value(format!("`{}` is `true` or `false`, not `{other}`", self.name))),
+        }
+    }
+
+    /// Whether a test fails that leaves something behind.
+    fn leftovers(&self) -> Result<bool, Refusal> {
+        const VALUES: &str = "\"fail\" or \"ignore\"";
+        match self.string(&format!("one of {VALUES}, in quotes"))?.as_str() {
+            "fail" => Ok(true),
+            "ignore" => Ok(false),
+            other => Err(self.refuse_value(format!("`leftovers` is {VALUES}, not \"{other}\""))),
         }
     }
 

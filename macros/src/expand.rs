@@ -44,7 +44,7 @@ impl Role {
 }
 
 pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let (arguments, mut refusals) = match Arguments::parse(arguments, role.flavor()) {
+    let (arguments, mut refusals) = match Arguments::parse(arguments, role.flavor(), role == Role::Test) {
         Ok(arguments) => (arguments, Vec::new()),
         Err(refusal) => (Arguments::default(), vec![refusal]),
     };
@@ -108,6 +108,9 @@ fn run_inner(role: Role, arguments: &Arguments, function: &Function) -> TokenStr
     }
     if arguments.tokio_context {
         run.extend(code(".tokio_context(true)"));
+    }
+    if arguments.collect_leftovers {
+        run.extend(code(".__collect_leftovers(true)"));
     }
     match arguments.unhandled {
         Some(policy) => {

@@ -83,12 +83,29 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `start_paused` | `true`, `false` (the default) | virtual time: the clock stands still and jumps to the next deadline when there is nothing left to do, so a test of an hour takes no time |
 /// | `unhandled` | | a failure that nobody handles (of a Deferred, or of a task whose `JoinHandle` is gone) fails the test, unless this says otherwise |
 /// | | `"log"`, `"shutdown_runtime"`, `"abort"` | as for `#[rt::main]` |
+/// | `leftovers` | `"fail"` | the test fails if it leaves something behind |
+/// | | `"ignore"` (the default) | it may |
 /// | `tokio` | stands alone | as for `#[rt::main]` |
 /// | `crate` | a path in a string, `"::rt"` by default | where the macro finds `rt`, if it was renamed or is re-exported |
 ///
 /// A wrong argument is a compile error that lists what is allowed.
 ///
-/// Counterpart: `#[tokio::test]`.
+/// # Leftovers
+///
+/// With `leftovers = "fail"`, a test that returns has to have ended what it began: tasks and delayed calls, sources of events (sockets,
+/// pipes, children), armed timers, blocking calls. What is ready to run by then may do so, and other threads have 100 ms to finish what they
+/// are at. The message names what is left, with the place where tasks, delayed calls and blocking calls were made; a socket by its
+/// descriptor. What a task holds is named besides the task. A socket that was never waited for is not seen.
+///
+/// ```
+/// #[rt::test(leftovers = "fail")]
+/// async fn ends_what_it_began() {
+///     let call = rt::time::call_later(rt::time::Duration::from_secs(60), || unreachable!("nobody waits so long"));
+///     call.cancel().unwrap();
+/// }
+/// ```
+///
+/// Counterpart: `#[tokio::test]`; the `DirtyReactorAggregateError` of Twisted's trial.
 ///
 /// # Panics
 ///

@@ -91,6 +91,15 @@ fn quoted_text_of_any_kind_is_one_value() {
 }
 
 #[test]
+fn standard_input_and_output() {
+    for text in ["stdio", "stdio:", "STDIO:"] {
+        assert!(matches!(server_from_string(text), Ok(AnyStreamServerEndpoint::StandardIo(_))), "{text}");
+    }
+    assert_eq!(server_mistake("stdio:x"), told("\"x\" is one value too many; stdio takes no arguments", 6));
+    assert_eq!(server_mistake("stdio:x=y"), told("there is no argument \"x\"; stdio takes no arguments", 6));
+}
+
+#[test]
 fn mistakes_in_servers() {
     let number = |text: &str| format!("port is {text:?}; allowed is a number from 0 to 65535");
     assert_eq!(server_mistake("tcp:x"), told(&number("x"), 4));

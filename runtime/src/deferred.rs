@@ -44,6 +44,16 @@ thread_local! {
     static HOMES: RefCell<Vec<Rc<ThreadHome>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Where the tasks that run jobs are spawned.
+fn own_place() -> &'static Location<'static> {
+    Location::caller()
+}
+
+/// Whether what was spawned there is a task that runs jobs, of which the user knows nothing.
+pub(crate) fn is_own_task(spawned_at: &Location<'static>) -> bool {
+    spawned_at == own_place()
+}
+
 /// A thread in a runtime.
 struct ThreadHome {
     runtime: Weak<Shared>,
@@ -108,7 +118,7 @@ impl ThreadHome {
         });
         let run = RunJobs(Rc::clone(&home));
         // Without locals, which is while the worker closes, it is dropped at once.
-        drop(worker.spawn_local(Unborn::new(run, Some(worker.pool())), Location::caller()));
+        drop(worker.spawn_local(Unborn::new(run, Some(worker.pool())), own_place()));
         let _ = HOMES.try_with(|homes| {
             let mut homes = homes.borrow_mut();
             homes.retain(|home| !home.ended.get());

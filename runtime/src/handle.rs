@@ -16,7 +16,7 @@ use crate::executor::worker::Worker;
 use crate::panics::quietly;
 use crate::reactor;
 use crate::reactor::clock::Clock;
-use crate::runtime::{Failures, Stall, Stalls};
+use crate::runtime::{Failures, Leftovers, Stall, Stalls};
 use crate::spawn::spawn_local_at;
 use crate::task::{Bell, HomeShared, Id, JoinFailure, JoinHandle, Meta, Unborn, spawn_remote};
 use crate::tokio_context::{Entered, TokioContext};
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     blocking: BlockingPool,
     stalls: Stalls,
     failures: Failures,
+    leftovers: Option<Leftovers>,
     tokio_context: TokioContext,
     shut_down: AtomicBool,
 }
@@ -45,9 +46,10 @@ impl Shared {
         blocking: BlockingPool,
         stalls: Stalls,
         failures: Failures,
+        leftovers: Option<Leftovers>,
         tokio_context: TokioContext,
     ) -> Self {
-        Self { tasks, blocking, stalls, failures, tokio_context, shut_down: AtomicBool::new(false) }
+        Self { tasks, blocking, stalls, failures, leftovers, tokio_context, shut_down: AtomicBool::new(false) }
     }
 
     pub(crate) fn tokio_context(&self) -> &TokioContext {
@@ -56,6 +58,15 @@ impl Shared {
 
     pub(crate) fn failures(&self) -> &Failures {
         &self.failures
+    }
+
+    /// What notes what is left behind, if somebody wants to know.
+    pub(crate) fn leftovers(&self) -> Option<&Leftovers> {
+        self.leftovers.as_ref()
+    }
+
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     pub(crate) fn blocking(&self) -> &BlockingPool {

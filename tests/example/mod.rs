@@ -37,17 +37,31 @@ impl Example {
         Self::start_with_stdin(name, arguments, Stdio::piped())
     }
 
+    pub(crate) fn start_with_env<A: AsRef<OsStr>, K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let mut command = Command::new(path(name));
+        command.args(arguments).envs(variables).stdin(Stdio::piped());
+        Self::spawn(name, command)
+    }
+
     /// [`write`](Self::write) and [`close_stdin`](Self::close_stdin) are for pipes.
     pub(crate) fn start_with_stdin<A: AsRef<OsStr>>(
         name: &str,
         arguments: impl IntoIterator<Item = A>,
         stdin: impl Into<Stdio>,
     ) -> Self {
-        let mut child = Command::new(path(name))
-            .args(arguments)
+        let mut command = Command::new(path(name));
+        command.args(arguments).stdin(stdin);
+        Self::spawn(name, command)
+    }
+
+    fn spawn(name: &str, mut command: Command) -> Self {
+        let mut child = command
             // On the flavor that is tested; see tests/support/flavor.rs.
             .env("RT_WORKER_THREADS", std::env::var("RT_TEST_WORKERS").unwrap_or_else(|_| "0".to_owned()))
-            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -5,8 +5,8 @@ use super::notify::Notifier;
 use super::orphans::Reaping;
 use super::pid_file::PidFile;
 use super::signals::Signals;
-use super::{Application, Exit, Phase, SystemEvent};
-use rt_deferred::{Failure, LoopingCall};
+use super::{Application, ApplicationHandle, Exit, Phase, SystemEvent};
+use rt_deferred::{Failure, LoopingCall, OneShotObservers, ensure_deferred};
 use rt_runtime::runtime::Builder;
 use rt_runtime::select;
 use rt_runtime::signal::unix::SignalKind;
@@ -16,8 +16,8 @@ use std::mem;
 use std::pin::pin;
 use std::process::ExitCode;
 
-/// Runs an application on a runtime of its own until it has stopped: what `main` of a daemon does. See the [module](self) for what it
-/// reacts to, and [`Exit`] for the codes.
+/// Runs an application on a runtime of its own until it has stopped: what `main` of a daemon does. See the [module](crate::app) for
+/// what it reacts to, and [`Exit`] for the codes.
 ///
 /// # Panics
 ///
@@ -43,7 +43,8 @@ pub fn run(mut application: Application) -> ExitCode {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future leaves the services as they are, without stopping them; the pid file is removed.
+/// Dropping the future cancels a start that is under way and leaves the services as they are, without stopping them; the pid file is
+/// removed.
 pub async fn run_here(application: Application) -> Exit {
     let name = application.services().path();
     application.say(Progress, format_args!("starting, process {}", std::process::id()));
@@ -65,6 +66,19 @@ pub async fn run_here(application: Application) -> Exit {
     drop(pid_file);
     (application.tell)(&super::Notice::new(Progress, format!("{name}: {}", last_words(exit))));
     exit
+}
+
+/// Stops what runs; whether all was well.
+async fn stop(handle: ApplicationHandle) -> bool {
+    // Who waits for that waits no longer.
+    handle.stop();
+    let triggers = &handle.0.triggers;
+    let services = handle.services().stop_service();
+    let mut is_clean = triggers.fire(Phase::Before, SystemEvent::Shutdown).await;
+    is_clean &= services.await.is_ok_and(|stopped| stopped.is_clean());
+    is_clean &= triggers.fire(Phase::During, SystemEvent::Shutdown).await;
+    is_clean &= triggers.fire(Phase::After, SystemEvent::Shutdown).await;
+    is_clean
 }
 
 fn last_words(exit: Exit) -> String {
@@ -100,10 +114,13 @@ impl Run<'_> {
         match &cause {
             Cause::Asked => self.say(Progress, "stopping, as it was asked to"),
             Cause::Signal(kind) => self.say(Progress, format_args!("{kind:?}: stopping")),
-            Cause::Failure(failure) => self.say(Failed, format_args!("could not start: {failure:#}")),
+            Cause::Failure(failure) => self.say(Failed, format_args!("could not start: {failure}")),
         }
         let exit = self.stop(signals).await;
-        self.watchdog.take().inspect(|watchdog| drop(watchdog.stop()));
+        if let Some(watchdog) = self.watchdog.take() {
+            // It runs.
+            let _ = watchdog.stop();
+        }
         match cause {
             Cause::Failure(_) if matches!(exit, Exit::Stopped | Exit::StopFailed) => Exit::StartFailed,
             _ => exit,
@@ -158,7 +175,7 @@ impl Run<'_> {
         self.say(Progress, "SIGHUP: reading the configuration again");
         match self.application.services().reconfigure().await {
             Ok(()) => self.say(Progress, "reconfigured"),
-            Err(failure) => self.say(Failed, format_args!("could not reconfigure: {failure:#}")),
+            Err(failure) => self.say(Failed, format_args!("could not reconfigure: {failure}")),
         }
         self.notifier.ready();
     }
@@ -170,21 +187,14 @@ impl Run<'_> {
             self.say_who_is_late(&format!("still stopping after {:?}", deadline / 2));
             sleep(deadline - deadline / 2).await;
         };
-        let handle = &self.application.handle;
-        // Who waits for that waits no longer.
-        handle.stop();
-        let stopping = async {
-            let triggers = &handle.0.triggers;
-            let services = handle.services().stop_service();
-            let mut is_clean = triggers.fire(Phase::Before, SystemEvent::Shutdown).await;
-            is_clean &= services.await.is_ok_and(|stopped| stopped.is_clean());
-            is_clean &= triggers.fire(Phase::During, SystemEvent::Shutdown).await;
-            is_clean &= triggers.fire(Phase::After, SystemEvent::Shutdown).await;
-            is_clean
-        };
+        // Not to be dropped with the wait for it: that would cancel what the services do about their end.
+        let stopped = OneShotObservers::from_deferred(ensure_deferred(stop(self.application.handle.clone())));
         select! {
             biased;
-            is_clean = stopping => if is_clean { Exit::Stopped } else { Exit::StopFailed },
+            is_clean = stopped.when_fired() => match is_clean {
+                Ok(true) => Exit::Stopped,
+                _ => Exit::StopFailed,
+            },
             kind = signals.next_end() => {
                 self.say_who_is_late(&format!("{kind:?}: ending now"));
                 Exit::Interrupted(kind)

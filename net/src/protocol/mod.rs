@@ -24,6 +24,7 @@ mod listen;
 mod lost;
 pub mod policy;
 mod port;
+mod port_forward;
 #[cfg(unix)]
 mod process;
 mod producer;
@@ -77,6 +78,7 @@ pub use listen::listen_unix;
 pub use listen::{ListenOptions, listen_on, listen_tcp};
 pub use lost::ConnectionLost;
 pub use port::{Listening, Port};
+pub use port_forward::{PortForwardFactory, ProxyClient, ProxyServer};
 #[cfg(unix)]
 pub use process::{
     ChildFd, ProcessEnd, ProcessEndpoint, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process,

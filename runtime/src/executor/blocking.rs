@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Runs a thread's whole life: calls what it is given exactly once, from within the runtime's context.
     pub(crate) inherit: Arc<Inherit>,
+    /// Whether [`BlockingPool::calls`] is going to be asked.
+    pub(crate) keeps_count: bool,
     /// Told while calls are out.
     pub(crate) hold: Arc<dyn Hold>,
 }
@@ -74,6 +76,7 @@ impl Config {
             on_thread_start: None,
             on_thread_stop: None,
             inherit: Arc::new(|life| life()),
+            keeps_count: false,
             hold,
         }
     }
@@ -106,6 +109,11 @@ impl BlockingPool {
         let call = Arc::new(Call::new(id, Location::caller(), f, Arc::clone(&self.threads)));
         self.threads.submit(Arc::clone(&call) as Arc<dyn Run>);
         call
+    }
+
+    /// Where the calls were made that wait or run; those that run only if [`Config::keeps_count`] says so.
+    pub(crate) fn calls(&self) -> Vec<&'static Location<'static>> {
+        self.threads.calls()
     }
 
     /// Cancels the calls that have not started, lets idle threads go, and refuses new calls. Waits for nothing; the

@@ -128,6 +128,11 @@ impl Idle {
         self.state.lock().seats[seat]
     }
 
+    /// Whether nobody is awake.
+    pub(crate) fn all_rest(&self) -> bool {
+        self.state.lock().seats.iter().all(|status| *status != Status::Awake)
+    }
+
     /// Copies what everybody is, and how often each has gone to rest.
     pub(crate) fn survey(&self, into: &mut Vec<(Status, u32)>) {
         into.clear();

@@ -73,6 +73,9 @@ fn take(which: impl FnMut(&Locals) -> bool) -> Option<Locals> {
 
 impl Locals {
     fn new(runtime: &Arc<Shared>, reactor: &Arc<reactor::Handle>) -> Self {
+        if let Some(leftovers) = runtime.leftovers() {
+            leftovers.thread_opened();
+        }
         let bell = Arc::new(LocalBell(Mutex::new(Arc::clone(reactor))));
         Self { runtime: Arc::clone(runtime), home: Home::new(Arc::clone(&bell) as Arc<dyn Bell>), bell }
     }
@@ -82,5 +85,8 @@ impl Drop for Locals {
     fn drop(&mut self) {
         let handle = Handle::from_shared(Arc::clone(&self.runtime));
         handle.enter_quietly(|| Core::close_locals(&self.home));
+        if let Some(leftovers) = self.runtime.leftovers() {
+            leftovers.thread_closed();
+        }
     }
 }

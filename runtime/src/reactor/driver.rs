@@ -96,6 +96,11 @@ impl DriverHandle {
         !self.sources.lock().is_empty()
     }
 
+    /// The descriptors of all sources; -1 for those that are not known.
+    pub(crate) fn descriptors(&self) -> Vec<i32> {
+        self.sources.lock().descriptors()
+    }
+
     /// [`register_descriptor`](Self::register_descriptor) for tests.
     #[cfg(test)]
     pub(crate) fn register(

@@ -256,7 +256,7 @@ impl Reactor {
         self.wheel.lock().remove(key)
     }
 
-    #[cfg(all(test, not(loom)))]
+    /// How many timers are armed.
     pub(crate) fn armed_timers(&self) -> usize {
         self.wheel.lock().len()
     }

@@ -37,6 +37,11 @@ impl Sources {
         self.table.is_empty()
     }
 
+    /// The descriptors of all sources; -1 for those that are not known.
+    pub(crate) fn descriptors(&self) -> Vec<i32> {
+        self.table.iter().map(|(_, entry)| entry.descriptor).collect()
+    }
+
     /// A token for `readiness`; its source has this `descriptor`, if that is known.
     pub(crate) fn insert(&mut self, readiness: Arc<Readiness>, descriptor: Option<i32>) -> io::Result<mio::Token> {
         if self.closed {

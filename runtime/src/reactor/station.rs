@@ -66,6 +66,12 @@ impl Station {
         self.handle.requests.is_pending() || self.handle.driver().has_sources() || has_timers()
     }
 
+    /// How many timers are armed, after what was asked for has been done.
+    pub(crate) fn timers(&self) -> usize {
+        self.serve();
+        self.wheel.lock().map_or(0, |wheel| wheel.len())
+    }
+
     pub(crate) fn id(&self) -> ReactorId {
         self.handle.id()
     }

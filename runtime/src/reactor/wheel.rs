@@ -123,7 +123,6 @@ impl<T> Wheel<T> {
         self.entries.capacity()
     }
 
-    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{Failures, OBSERVER, Runtime, Stall, Stalls, UnhandledFailure, stall};
+use super::{Failures, Leftovers, OBSERVER, Runtime, Stall, Stalls, UnhandledFailure, stall};
 use rt_deferred::unhandled::set_observer;
 
 use crate::deferred;
@@ -53,6 +53,7 @@ pub struct Builder {
     on_stall: Stalls,
     unhandled_failure: UnhandledFailure,
     collects_failures: bool,
+    collects_leftovers: bool,
     tokio_context: bool,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
@@ -97,6 +98,7 @@ impl Builder {
             on_stall: Arc::new(stall::print),
             unhandled_failure: UnhandledFailure::Log,
             collects_failures: false,
+            collects_leftovers: false,
             tokio_context: false,
             on_thread_start: None,
             on_thread_stop: None,
@@ -196,6 +198,13 @@ impl Builder {
         self
     }
 
+    /// What `#[rt::test(leftovers = "fail")]` asks for.
+    #[doc(hidden)]
+    pub fn __collect_leftovers(&mut self, yes: bool) -> &mut Self {
+        self.collects_leftovers = yes;
+        self
+    }
+
     /// Whether crates that need tokio's runtime work here: unless told otherwise, no.
     ///
     /// With it, every thread that drives this runtime, has [entered](Handle::enter) it or runs its blocking calls is in the context
@@ -233,6 +242,10 @@ impl Builder {
 
     fn beside(&self) -> TokioContext {
         TokioContext::new(self.tokio_context)
+    }
+
+    fn leftovers(&self) -> Option<Leftovers> {
+        self.collects_leftovers.then(Leftovers::new)
     }
 
     fn failures(&self) -> Failures {
@@ -284,7 +297,7 @@ impl Builder {
         let shared = Arc::new_cyclic(|shared| {
             let blocking = self.blocking(shared, Arc::clone(reactor.handle()) as _);
             let tasks = Tasks::Here(Arc::clone(home.shared()), Arc::clone(reactor.handle()));
-            Shared::new(tasks, blocking, Arc::clone(&self.on_stall), self.failures(), self.beside())
+            Shared::new(tasks, blocking, Arc::clone(&self.on_stall), self.failures(), self.leftovers(), self.beside())
         });
         Runtime::current_thread(Worker::new(home, reactor, shared, self.event_interval, self.stall_threshold))
     }
@@ -305,6 +318,7 @@ impl Builder {
                 blocking,
                 Arc::clone(&self.on_stall),
                 self.failures(),
+                self.leftovers(),
                 self.beside(),
             )
         });
@@ -336,6 +350,7 @@ impl Builder {
         let mut config = Config::new(hold);
         config.max_threads = self.max_blocking_threads;
         config.keep_alive = self.thread_keep_alive;
+        config.keeps_count = self.collects_leftovers;
         config.stack_size = self.thread_stack_size;
         config.on_thread_start = self.on_thread_start.clone();
         config.on_thread_stop = self.on_thread_stop.clone();

@@ -3,6 +3,7 @@
 //! `#[rt::main]` and [`rt::block_on`](crate::block_on) make one where that is all one wants.
 
 mod builder;
+mod leftovers;
 mod many_threads;
 mod one_thread;
 mod stall;
@@ -18,6 +19,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 pub use self::builder::Builder;
+pub(crate) use self::leftovers::Leftovers;
 pub use self::stall::Stall;
 pub(crate) use self::stall::Stalls;
 pub use self::unhandled::UnhandledFailure;
@@ -129,20 +131,28 @@ impl Runtime {
     }
 
     /// What `#[rt::test]` expands to: as [`block_on`](Self::block_on), then drops the runtime, and panics if a failure
-    /// was not handled.
+    /// was not handled or, where that is asked for, if something is left behind.
     #[doc(hidden)]
     #[track_caller]
     pub fn __block_on_test<F: Future>(self, future: F) -> F::Output {
         let output = self.block_on(future);
         let shared = Arc::clone(self.handle.shared());
+        let others = shared.leftovers().map(|_| self.leftovers_but_tasks());
         // Tasks that are dropped may lose something, too.
         drop(self);
+        let tasks = shared.leftovers().map(Leftovers::take_tasks);
+        let left: Vec<_> = tasks.into_iter().chain(others).flatten().collect();
         let lost = shared.failures().take_collected();
         assert!(
             lost.is_empty(),
             "{} of this test's failures were not handled (if that is meant: `#[rt::test(unhandled = \"log\")]`):\n{}",
             lost.len(),
             lost.join("\n"),
+        );
+        assert!(
+            left.is_empty(),
+            "this test leaves behind what it should have ended (`leftovers = \"fail\"` asks for that):\n{}",
+            left.join("\n"),
         );
         output
     }

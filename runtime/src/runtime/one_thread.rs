@@ -48,6 +48,12 @@ impl OneThread {
         }
     }
 
+    /// How many timers are armed, while nobody drives.
+    pub(super) fn timers(&self) -> usize {
+        let driven = self.worker.take().map(|worker| Driven { place: self, worker: Some(worker) });
+        driven.as_ref().and_then(|driven| driven.worker.as_ref()).map_or(0, |worker| worker.reactor().armed_timers())
+    }
+
     pub(super) fn close(&self, handle: &Handle) {
         if let Some(worker) = self.worker.take() {
             locals::close(handle.shared());

@@ -18,6 +18,7 @@ use std::task::{Context, Waker};
 
 use super::cell::{self, Birth, Header, Meta, Unborn};
 use super::home::{self, Home, HomeShared, List};
+use super::lost::note_unfinished;
 use super::owner::Excess;
 use super::pool::Pool;
 use super::reference::Spawned;
@@ -546,7 +547,10 @@ impl Core {
         // SAFETY: not ended, so alive and ours (C1).
         let header = unsafe { cell.as_ref() };
         header.owner.block_wakes();
-        let _ = header.owner.begin();
+        if header.owner.begin() {
+            // Nobody had aborted it.
+            note_unfinished(header.spawned_at());
+        }
         self.running.set(header);
         // SAFETY: not DONE, so the future is there, and this thread is the owner.
         unsafe { Header::cancel(cell) };

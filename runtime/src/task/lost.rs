@@ -6,11 +6,22 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 use rt_deferred::Failure;
 use rt_deferred::unhandled::{self, Unhandled};
 
 use super::{JoinError, JoinFailure};
+
+/// Told, once set, where each task was spawned that is dropped unfinished because its runtime ends.
+pub(crate) static UNFINISHED: OnceLock<fn(&'static Location<'static>)> = OnceLock::new();
+
+/// Tells [`UNFINISHED`].
+pub(super) fn note_unfinished(spawned_at: &'static Location<'static>) {
+    if let Some(note) = UNFINISHED.get() {
+        note(spawned_at);
+    }
+}
 
 /// Whether a `T` may be an error: whether it is a `Result` of any kind. A constant, once compiled.
 #[inline(always)]

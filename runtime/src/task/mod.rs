@@ -55,7 +55,7 @@ pub(crate) use self::core::{BUDGET, Core, Interrupted, UNCONSTRAINED, spawn_remo
 pub(crate) use self::home::{Bell, Home, HomeShared};
 pub use self::join::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use self::join::{BlockingCall, BlockingJoin, JoinFailure};
-pub(crate) use self::lost::drop_unseen;
+pub(crate) use self::lost::{UNFINISHED, drop_unseen};
 pub(crate) use self::pool::Pool;
 pub(crate) use self::scheduler::{Lookout, Scheduler};
 pub(crate) use self::seat::SeatOwner;

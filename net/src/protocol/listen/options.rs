@@ -48,8 +48,10 @@ pub struct ListenOptions {
     reuse_port: bool,
     pub(super) mode: Option<u32>,
     pub(super) lock_file: bool,
-    tell: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    tell: Option<Tell>,
 }
+
+type Tell = Arc<dyn Fn(&Notice) + Send + Sync>;
 
 impl ListenOptions {
     /// The settings of [`listen_tcp`](super::listen_tcp) and [`listen_unix`](super::listen_unix).
@@ -74,7 +76,6 @@ impl ListenOptions {
     /// # #[cfg(unix)]
     /// # fn main() -> Result<(), rt::deferred::Failure> {
     /// use rt::protocol::{ListenOptions, Protocol, Transport, for_protocol};
-    /// use rt::runtime::Handle;
     ///
     /// struct Echo;
     ///
@@ -85,15 +86,15 @@ impl ListenOptions {
     /// }
     ///
     /// # rt::block_on(async {
-    /// // The first port takes an address, and the others join it.
+    /// // The first port takes an address, and one on each of the other workers joins it.
     /// let options = ListenOptions::new().reuse_port(true);
     /// let first = options.listen_tcp("127.0.0.1:0", for_protocol(|| Echo))?;
     /// let address = first.host().ip().unwrap();
-    /// for worker in 1..Handle::current().metrics().num_workers() {
+    /// for worker in 1.. {
     ///     let options = options.clone();
-    ///     // A worker's ports stay open until the end of the runtime.
-    ///     rt::spawn_pinned(worker, move || async move { options.listen_tcp(address, for_protocol(|| Echo)).map(drop) })?
-    ///         .await??;
+    ///     let listen = move || async move { options.listen_tcp(address, for_protocol(|| Echo)).map(drop) };
+    ///     let Ok(listening) = rt::spawn_pinned(worker, listen) else { break };
+    ///     listening.await??;
     /// }
     /// # Ok(())
     /// # })
@@ -108,10 +109,7 @@ impl ListenOptions {
     }
 
     /// Who may connect to a Unix socket, as the mode of its file: `0o660` is the owner and the group. As the process's umask has it if
-    /// not set.
-    ///
-    /// For a moment after it was made the socket has the mode of the umask. Where that matters, put it in a directory that not everybody
-    /// may enter.
+    /// not set. Nobody can connect before the mode is set.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);

@@ -22,6 +22,9 @@ pub(super) trait Run: Send + Sync {
     /// Where in the queue it stands, for [`Threads::forget`].
     fn placed_at(&self, position: u64);
 
+    /// Where the call was made; `None` if its result is there.
+    fn unfinished(&self) -> Option<&'static Location<'static>>;
+
     /// Runs the closure unless it is gone.
     fn run(&self);
 
@@ -119,6 +122,10 @@ where
 {
     fn placed_at(&self, position: u64) {
         self.position.store(position, Relaxed);
+    }
+
+    fn unfinished(&self) -> Option<&'static Location<'static>> {
+        (!self.is_finished()).then_some(self.spawned_at)
     }
 
     fn run(&self) {

@@ -1,5 +1,6 @@
 //! The threads of a pool: who is woken for a call, who is started, who leaves.
 
+use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Threads {
 struct State {
     /// Calls that no thread has taken.
     waiting: Waiting,
+    /// Calls that threads have taken, if they are counted.
+    running: Vec<Arc<dyn Run>>,
     /// The thread that has just run out of calls and does not sleep yet.
     watching: Option<Arc<Seat>>,
     /// The other threads without work; who came last is last.
@@ -82,6 +85,12 @@ impl Threads {
         drop(forgotten);
     }
 
+    /// Where the calls were made that wait or run.
+    pub(super) fn calls(&self) -> Vec<&'static Location<'static>> {
+        let state = self.state.lock();
+        state.waiting.iter().chain(&state.running).filter_map(|call| call.unfinished()).collect()
+    }
+
     pub(super) fn close(&self) {
         let (waiting, idle) = {
             let mut state = self.state.lock();
@@ -132,8 +141,13 @@ impl Threads {
         let mut state = self.state.lock();
         loop {
             while let Some(call) = state.waiting.pop() {
+                let counted = self.config.keeps_count.then(|| Arc::clone(&call));
+                state.running.extend(counted);
                 drop(state);
                 call.run();
+                if self.config.keeps_count {
+                    self.state.lock().running.retain(|other| !Arc::ptr_eq(other, &call));
+                }
                 // If it is the last to know of the call, this drops a result that nobody has detached from.
                 quietly(|| drop(call));
                 state = self.state.lock();

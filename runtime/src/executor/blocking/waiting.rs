@@ -39,6 +39,10 @@ impl Waiting {
         call
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Run>> {
+        self.entries.iter().flatten()
+    }
+
     pub(super) fn take_all(&mut self) -> Vec<Arc<dyn Run>> {
         self.first += self.entries.len() as u64;
         std::mem::take(&mut self.entries).into_iter().flatten().collect()

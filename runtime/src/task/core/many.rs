@@ -7,6 +7,7 @@ use std::task::Context;
 use super::{BUDGET, Core};
 use crate::task::cell::Header;
 use crate::task::home::Home;
+use crate::task::lost::note_unfinished;
 use crate::task::scheduler::Scheduler;
 use crate::task::seat::SeatOwner;
 use crate::task::waker::borrowed_shared_waker;
@@ -203,7 +204,10 @@ impl Core {
     fn end_unrun(&self, cell: NonNull<Header>) {
         self.running.set(cell.as_ptr());
         // SAFETY: ACTIVE and not DONE (S2).
-        unsafe { Header::cancel(cell) };
+        unsafe {
+            note_unfinished(cell.as_ref().spawned_at());
+            Header::cancel(cell);
+        }
         self.running.set(ptr::null());
         self.seat().end(cell, &self.pool);
     }

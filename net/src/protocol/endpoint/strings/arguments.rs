@@ -50,6 +50,8 @@ impl<'a> Arguments<'a> {
         for value in nameless {
             match signature.positional.iter().find(|name| given.iter().all(|(other, _)| other != *name)) {
                 Some(name) => given.push((name, value)),
+                // `stdio:` is how Twisted's documentation has it.
+                None if value.text.is_empty() && signature.positional.is_empty() => {}
                 None => return wrong(&value, format!("{:?} is one value too many; {}", value.text, takes())),
             }
         }

@@ -7,7 +7,7 @@ use super::tokens::take_apart;
 use crate::AdoptedSockets;
 #[cfg(unix)]
 use crate::protocol::{AdoptedStreamServerEndpoint, UnixServerEndpoint};
-use crate::protocol::{Factory, ListenOptions, Port, StreamServerEndpoint, TcpServerEndpoint};
+use crate::protocol::{Factory, ListenOptions, Port, StandardIoEndpoint, StreamServerEndpoint, TcpServerEndpoint};
 #[cfg(feature = "tls")]
 use crate::protocol::{TlsServerEndpoint, wrap_server_tls};
 use rt_deferred::Deferred;
@@ -24,6 +24,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// | `unix` | `address` (a path), `mode` (666, octal), `backlog`, `lockfile` (1, or 0: see [`ListenOptions::lock_file`]) | the same |
 /// | `ssl` | `port`, `privateKey` (a path; `server.pem`), `certKey` (a path; that of the key), `interface`, `backlog` | also `extraCertChain` (a path) |
 /// | `tls` | `port`, `certificate` (a path; `server.pem`), `privateKey` (a path; that of the certificate), `interface`, `backlog` | also `extraCertChain` |
+/// | `stdio` | | |
 /// | `systemd` | `domain` (`INET`, `INET6` or `UNIX`), `index`, `name` | the same; either `index` or `name` |
 ///
 /// What may be left out is told with what it is then. A backslash before a colon, an equals sign or a backslash takes it as it is: see
@@ -68,6 +69,7 @@ pub fn server_from_string(description: &str) -> Result<AnyStreamServerEndpoint, 
         "unix" => unix(arguments(&UNIX)?),
         #[cfg(unix)]
         "systemd" => systemd(arguments(&SYSTEMD)?),
+        "stdio" => arguments(&STDIO).map(|_| AnyStreamServerEndpoint::StandardIo(StandardIoEndpoint)),
         _ => {
             let reason = format!("there is no kind of server {:?}; allowed are {}", kind.text, KINDS.join(", "));
             Err(EndpointStringError::new(description, kind.place, reason))
@@ -84,9 +86,12 @@ const KINDS: &[&str] = &[
     "tls",
     #[cfg(unix)]
     "unix",
+    "stdio",
     #[cfg(unix)]
     "systemd",
 ];
+
+const STDIO: Signature = Signature { positional: &[], named: &[] };
 
 /// What a server is described to listen on.
 ///
@@ -120,6 +125,8 @@ pub enum AnyStreamServerEndpoint {
     /// `unix:`
     #[cfg(unix)]
     Unix(UnixServerEndpoint),
+    /// `stdio:`
+    StandardIo(StandardIoEndpoint),
     /// `systemd:`
     #[cfg(unix)]
     Adopted(AdoptedStreamServerEndpoint),
@@ -133,6 +140,7 @@ impl StreamServerEndpoint for AnyStreamServerEndpoint {
             AnyStreamServerEndpoint::Tls(endpoint) => endpoint.listen(factory),
             #[cfg(unix)]
             AnyStreamServerEndpoint::Unix(endpoint) => endpoint.listen(factory),
+            AnyStreamServerEndpoint::StandardIo(endpoint) => endpoint.listen(factory),
             #[cfg(unix)]
             AnyStreamServerEndpoint::Adopted(endpoint) => endpoint.listen(factory),
         }

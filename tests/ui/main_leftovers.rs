@@ -1,0 +1,2 @@
+#[rt::main(leftovers = "fail")]
+async fn main() {}

@@ -1,0 +1,4 @@
+#[rt::test(left_overs = "fail")]
+async fn test() {}
+
+fn main() {}

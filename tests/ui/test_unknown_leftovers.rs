@@ -1,0 +1,4 @@
+#[rt::test(leftovers = "warn")]
+async fn test() {}
+
+fn main() {}
