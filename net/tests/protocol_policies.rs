@@ -393,3 +393,18 @@ fn a_handle_reaches_the_protocol_within() {
     });
     assert_eq!(data, Ok(b"for it".to_vec()));
 }
+
+#[rt::test(start_paused = true, leftovers = "fail")]
+async fn timeout_by_the_runtimes_clock() {
+    let double = StringTransport::new();
+    let timeout = Timeout::new();
+    timeout.set_timeout(&double.transport(), Some(seconds(10)));
+    for _ in 0..3 {
+        rt::time::sleep(seconds(9)).await;
+        timeout.reset_timeout();
+    }
+    rt::time::sleep(Duration::from_millis(9_999)).await;
+    assert!(double.take_requests().is_empty());
+    rt::time::sleep(Duration::from_millis(2)).await;
+    assert!(matches!(*double.take_requests(), [Request::LoseConnection]));
+}

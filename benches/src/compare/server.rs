@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::load::{self, Generator};
 use crate::meter::{Sample, percentile, pin};
@@ -111,6 +112,7 @@ fn weigh(
     let address: SocketAddr = line.parse().map_err(|_| format!("said {line:?} instead of its address"))?;
     let open = |_| -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(address)?;
+        set_socket_send_buffer_size(&stream, 64 << 10)?;
         // The task of this connection has run when this is there.
         stream.read_exact(&mut [0])?;
         stream.set_nonblocking(true)?;

@@ -96,7 +96,7 @@ pub fn connections<S: Idle>() -> Vec<Case> {
 /// What every subject with connections does that echoes what comes.
 pub fn deaf<S: Deaf>() -> Vec<Case> {
     let echo = || S::block_on(S::echo(tcp::listen_with_little_room())).expect("a listener");
-    vec![Case::new::<S>(&DEAF_CONNECTION, Work::ServeDeaf(echo, 2_000))]
+    vec![Case::new::<S>(&DEAF_CONNECTION, Work::ServeDeaf(echo, 1_000))]
 }
 
 fn idle_task<S: Subject>(count: u64) -> Sample {

@@ -110,11 +110,12 @@ pub(super) fn listen_beside(what: &str) -> TcpListener {
     listener
 }
 
-/// The same, for connections of which the system holds as little as it can.
+/// The same, for connections of which the system holds little. With less than this it would ask from time to time whether there is
+/// room again.
 pub(super) fn listen_with_little_room() -> TcpListener {
     let listener = listen();
-    set_socket_recv_buffer_size(&listener, 1).expect("a socket");
-    set_socket_send_buffer_size(&listener, 1).expect("a socket");
+    set_socket_recv_buffer_size(&listener, 64 << 10).expect("a socket");
+    set_socket_send_buffer_size(&listener, 64 << 10).expect("a socket");
     listener
 }
 

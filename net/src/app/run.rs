@@ -16,8 +16,8 @@ use std::mem;
 use std::pin::pin;
 use std::process::ExitCode;
 
-/// Runs an application on a runtime of its own until it has stopped: what `main` of a daemon does. See the [module](self) for what it
-/// reacts to, and [`Exit`] for the codes.
+/// Runs an application on a runtime of its own until it has stopped: what `main` of a daemon does. See the [module](crate::app) for
+/// what it reacts to, and [`Exit`] for the codes.
 ///
 /// # Panics
 ///

@@ -21,9 +21,11 @@ pub(super) struct Rules {
     pub(super) min_restart_delay: Duration,
     pub(super) max_restart_delay: Duration,
     pub(super) clock: Rc<dyn ReactorTime>,
-    pub(super) on_event: Box<dyn Fn(&str, &ProcessEvent)>,
+    pub(super) on_event: OnEvent,
     pub(super) on_line: Option<OnLine>,
 }
+
+type OnEvent = Box<dyn Fn(&str, &ProcessEvent)>;
 
 type OnLine = Rc<dyn Fn(&str, OutputStream, &[u8])>;
 
