@@ -57,6 +57,13 @@ pub trait Argument: Sized {
 ///
 /// Nobody needs to implement it.
 ///
+/// ```
+/// use rt::protocol::amp::Field;
+///
+/// assert_eq!(Option::<u8>::from_value("age", None), Ok(None));
+/// assert!(u8::from_value("age", None).is_err());
+/// ```
+///
 /// Counterpart: `twisted.protocols.amp.IArgumentType`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of AMP",
