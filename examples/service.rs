@@ -24,6 +24,7 @@ mod server {
     use rt::protocol::{Address, ConnectionLost, LineHandler, LineReceiver, Lines, TcpServerEndpoint, Transport};
     use rt::service::{Service, ServiceHandle, StreamServerEndpointService};
     use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
     use std::net::SocketAddr;
     use std::path::PathBuf;
     use std::process::ExitCode;
@@ -68,11 +69,13 @@ mod server {
     struct Sessions {
         greeting_file: Option<PathBuf>,
         greeting: RefCell<Vec<u8>>,
-        open: RefCell<Vec<Rc<Session>>>,
+        open: RefCell<BTreeMap<u64, Rc<Session>>>,
+        count: Cell<u64>,
         is_stopping: Cell<bool>,
     }
 
     struct Session {
+        number: u64,
         transport: Transport,
         is_busy: Cell<bool>,
     }
@@ -84,7 +87,7 @@ mod server {
 
         async fn stop_service(&self, _this: &ServiceHandle<Self>) -> Result<(), Failure> {
             self.is_stopping.set(true);
-            let open = self.open.borrow().clone();
+            let open: Vec<_> = self.open.borrow().values().cloned().collect();
             let closed: Vec<_> = open.iter().map(|session| session.transport.closed()).collect();
             open.iter().filter(|session| !session.is_busy.get()).for_each(|session| session.say_goodbye());
             DeferredList::new(closed).start().await?;
@@ -115,8 +118,9 @@ mod server {
 
     impl LineHandler for Line {
         fn connection_made(&mut self, lines: &mut Lines<'_>) {
-            let session = Rc::new(Session { transport: Transport::clone(lines), is_busy: Cell::new(false) });
-            self.sessions.open.borrow_mut().push(session.clone());
+            let number = self.sessions.count.replace(self.sessions.count.get() + 1);
+            let session = Rc::new(Session { number, transport: Transport::clone(lines), is_busy: Cell::new(false) });
+            self.sessions.open.borrow_mut().insert(number, session.clone());
             lines.send_line(&self.sessions.greeting.borrow());
             // It came in the last moment.
             if self.sessions.is_stopping.get() {
@@ -139,8 +143,9 @@ mod server {
         }
 
         fn connection_lost(&mut self, _lines: &mut Lines<'_>, _reason: &ConnectionLost) {
-            let session = self.session.take();
-            self.sessions.open.borrow_mut().retain(|other| session.as_ref().is_none_or(|own| !Rc::ptr_eq(own, other)));
+            if let Some(session) = self.session.take() {
+                self.sessions.open.borrow_mut().remove(&session.number);
+            }
         }
     }
 }

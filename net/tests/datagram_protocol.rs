@@ -1,18 +1,25 @@
 //! Protocols over UDP.
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
+use flavor::block_on;
 use rt_deferred::unhandled;
 use rt_net::UdpSocket;
 use rt_net::protocol::{
     ConnectedDatagramProtocol, ConnectionLost, DatagramProtocol, HandleError, Port, UdpPort, UdpTransport, adopt_udp,
     connect_udp, listen_multicast, listen_udp,
 };
-use rt_runtime::{block_on, spawn_local, yield_now};
+use rt_runtime::{spawn_local, yield_now};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 type Trace = Rc<RefCell<Vec<String>>>;
+
+/// What the protocol calls within one of its events.
+type Within = Box<dyn Fn() -> HandleError>;
 
 /// Writes down what happens, and does with each datagram what `act` says.
 struct Traced<F> {
@@ -141,6 +148,9 @@ fn pauses_in_the_middle_of_what_came_together() {
         settled().await;
         assert_eq!(*trace.borrow(), ["start", "1", "2"]);
         port.transport().resume_producing();
+        while trace.borrow().len() < 5 {
+            yield_now().await;
+        }
         settled().await;
         assert_eq!(trace.borrow()[3..], ["3", "4"]);
         client.send(b"6").await.unwrap();
@@ -165,6 +175,28 @@ fn closed_while_paused() {
         }
         port.stop_listening().await.unwrap();
         assert_eq!(*trace.borrow(), ["start", "1", "stop: the connection was closed"]);
+    });
+}
+
+#[test]
+fn who_waits_for_the_end_cancels() {
+    block_on(async {
+        let (protocol, trace) = Traced::new(ignore);
+        let port = listen_udp("127.0.0.1:0", protocol).unwrap();
+        for waiting in [port.closed(), port.closed()] {
+            waiting.cancel();
+            assert!(waiting.await.unwrap_err().check::<rt_deferred::Cancelled>());
+        }
+        client_of(&port).await.send(b"still there").await.unwrap();
+        while trace.borrow().len() < 2 {
+            yield_now().await;
+        }
+        // That it was asked for stays so.
+        let stopping = port.stop_listening();
+        stopping.cancel();
+        assert!(stopping.await.is_err());
+        assert!(port.closed().await.unwrap().is_clean());
+        assert_eq!(*trace.borrow(), ["start", "still there", "stop: the connection was closed"]);
     });
 }
 
@@ -218,7 +250,7 @@ fn runtime_ends() {
 #[test]
 fn protocol_called_from_outside_and_from_within() {
     block_on(async {
-        let inside: Rc<RefCell<Option<Box<dyn Fn() -> HandleError>>>> = Rc::default();
+        let inside: Rc<RefCell<Option<Within>>> = Rc::default();
         let (protocol, trace) = Traced::new({
             let inside = inside.clone();
             move |transport: &UdpTransport, _: &[u8], _| {

@@ -3,14 +3,17 @@
 
 #[path = "support/directory.rs"]
 mod directory;
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
 
 use directory::Directory;
+use flavor::block_on;
 use rt_net::UnixDatagram;
 use rt_net::protocol::{
     ConnectedDatagramProtocol, ConnectionLost, DatagramProtocol, UnixDatagramPort, UnixDatagramTransport,
     adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
 };
-use rt_runtime::{block_on, yield_now};
+use rt_runtime::yield_now;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::SocketAddr;

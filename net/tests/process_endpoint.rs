@@ -1,11 +1,14 @@
 //! Child processes that one connects to.
 #![cfg(unix)]
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
+use flavor::block_on;
 use rt_net::protocol::{
     Address, ConnectionLost, NoProtocol, ProcessEnd, ProcessEndpoint, Protocol, StreamClientEndpoint, Transport,
     connect_protocol,
 };
-use rt_runtime::block_on;
 use rt_runtime::process::Command;
 use std::cell::RefCell;
 use std::io;

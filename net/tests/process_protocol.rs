@@ -1,6 +1,10 @@
 //! Protocols over child processes.
 #![cfg(unix)]
 
+#[path = "../../tests/support/flavor.rs"]
+mod flavor;
+
+use flavor::block_on;
 use rt_deferred::unhandled;
 use rt_net::protocol::{
     ChildFd, ConnectionLost, HandleError, ProcessEnd, ProcessHandle, ProcessProtocol, ProcessTransport, Producer,
@@ -8,12 +12,15 @@ use rt_net::protocol::{
 };
 use rt_runtime::process::Command;
 use rt_runtime::signal::unix::SignalKind;
-use rt_runtime::{block_on, yield_now};
+use rt_runtime::yield_now;
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::rc::Rc;
 
 type Trace = Rc<RefCell<Vec<String>>>;
+
+/// What the protocol calls within one of its events.
+type Within = Box<dyn Fn() -> HandleError>;
 
 /// Writes down what happens, and does with each piece of output what `act` says.
 struct Traced<F> {
@@ -359,7 +366,7 @@ fn handle_that_is_dropped() {
 #[test]
 fn called_from_outside_and_from_within() {
     block_on(async {
-        let inside: Rc<RefCell<Option<Box<dyn Fn() -> HandleError>>>> = Rc::default();
+        let inside: Rc<RefCell<Option<Within>>> = Rc::default();
         let (protocol, trace) = Traced::new({
             let inside = inside.clone();
             move |transport: &ProcessTransport, _: &[u8]| {

@@ -80,6 +80,10 @@ fn no_address_at_all() {
         connect_tcp("nowhere", NotingFactory::new(&log));
         log.until(4).await;
         assert_eq!(log.take(), ["start", "connecting", "failed invalid input parameter", "stop"]);
+        let none: &[SocketAddr] = &[];
+        connect_tcp(none, NotingFactory::new(&log));
+        log.until(4).await;
+        assert_eq!(log.take()[3], "stop");
     });
 }
 

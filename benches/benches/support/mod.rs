@@ -51,7 +51,11 @@ pub(crate) fn theme(criterion: &mut Criterion, scenarios: &[&Scenario]) {
                         });
                     });
                 }
-                Work::ServeTail(..) | Work::ServeIdle(..) | Work::ServeMemory(..) | Work::Idle(_) => {}
+                Work::ServeTail(..)
+                | Work::ServeIdle(..)
+                | Work::ServeMemory(..)
+                | Work::ServeDeaf(..)
+                | Work::Idle(_) => {}
             }
         }
         group.finish();

@@ -38,7 +38,12 @@ pub fn sample(scenario: &str, subject: &str, batches: &str) -> Result<(), String
             work(batches)
         }
         Work::MeasureThreads(work) => work(batches),
-        Work::Serve(..) | Work::ServeTail(..) | Work::ServeIdle(..) | Work::ServeMemory(..) | Work::Idle(_) => {
+        Work::Serve(..)
+        | Work::ServeTail(..)
+        | Work::ServeIdle(..)
+        | Work::ServeMemory(..)
+        | Work::ServeDeaf(..)
+        | Work::Idle(_) => {
             return Err(format!("`{scenario}` is measured from outside"));
         }
     };
@@ -52,7 +57,7 @@ pub fn serve(scenario: &str, subject: &str) -> Result<(), String> {
     pin(0);
     match find(scenario, subject)?.work {
         Work::Serve(work, _) | Work::ServeTail(work, ..) | Work::Idle(work) => work(),
-        Work::ServeIdle(work, _) | Work::ServeMemory(work, _) => {
+        Work::ServeIdle(work, _) | Work::ServeMemory(work, _) | Work::ServeDeaf(work, _) => {
             allow_many_descriptors();
             work();
         }

@@ -133,29 +133,43 @@ impl Row {
 
     /// Each target in words, and whether it holds if both sides were measured.
     fn verdicts(&self) -> Vec<(String, Option<bool>)> {
-        self.scenario.targets.iter().map(|target| self.verdict(target)).collect()
+        let ours = self.scenario.targets.iter().map(|target| self.verdict(self.scenario.ours, target));
+        let also = self.scenario.also.iter().flat_map(|(subject, targets)| {
+            targets.iter().map(move |target| {
+                let (what, met) = self.verdict(subject, target);
+                (format!("{subject} {what}"), met)
+            })
+        });
+        ours.chain(also).collect()
     }
 
-    fn verdict(&self, target: &Target) -> (String, Option<bool>) {
+    fn verdict(&self, subject: &str, target: &Target) -> (String, Option<bool>) {
         let (of, median): (&str, fn(&Cell) -> f64) = match target {
-            Target::Share(..) | Target::AtMost(_) => ("", Cell::median),
+            Target::Share(..) | Target::Best(_) | Target::AtMost(_) => ("", Cell::median),
             Target::CpuShare(..) | Target::CpuAtMost(_) => ("CPU ", Cell::cpu),
         };
-        let ours = self.ours().map(median);
+        let ours = self.cell(subject).map(median);
+        let share_of = |what: &str, figure: Option<f64>, share: f64| {
+            let limit = figure.map(|figure| figure * share);
+            let what = match share {
+                1. => what.to_owned(),
+                ..1. => format!("{what} / {:.2}", 1. / share),
+                _ => format!("{share:.2} x {what}"),
+            };
+            let is = limit.map(|limit| format!(" = {}", table::number(limit))).unwrap_or_default();
+            let met = |(ours, limit)| ours <= limit * (1. + self.scenario.tolerance);
+            (format!("{of}at most {what}{is}"), ours.zip(limit).map(met))
+        };
         match *target {
             Target::AtMost(limit) | Target::CpuAtMost(limit) => {
                 (format!("{of}at most {limit}"), ours.map(|ours| ours <= limit))
             }
-            Target::Share(subject, share) | Target::CpuShare(subject, share) => {
-                let limit = self.cell(subject).map(|cell| median(cell) * share);
-                let what = match share {
-                    1. => subject.to_owned(),
-                    ..1. => format!("{subject} / {:.2}", 1. / share),
-                    _ => format!("{share:.2} x {subject}"),
-                };
-                let is = limit.map(|limit| format!(" = {}", table::number(limit))).unwrap_or_default();
-                let met = |(ours, limit)| ours <= limit * (1. + self.scenario.tolerance);
-                (format!("{of}at most {what}{is}"), ours.zip(limit).map(met))
+            Target::Share(other, share) | Target::CpuShare(other, share) => {
+                share_of(other, self.cell(other).map(median), share)
+            }
+            Target::Best(share) => {
+                let others = self.cells.iter().filter(|cell| cell.subject != subject && cell.subject != FLOOR);
+                share_of("the best", others.map(median).min_by(f64::total_cmp), share)
             }
         }
     }
@@ -243,6 +257,7 @@ fn sample(program: &Path, case: &Case, batches: u64) -> Result<Sample, String> {
         }
         Work::ServeIdle(_, connections) => server::count_switches_of_server(program, case, connections),
         Work::ServeMemory(_, connections) => server::weigh_connections(program, case, connections),
+        Work::ServeDeaf(_, connections) => server::weigh_deaf_connections(program, case, connections),
         Work::Idle(_) => server::count_switches(program, case),
     }
 }

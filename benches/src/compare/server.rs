@@ -1,7 +1,7 @@
 //! Processes that are looked at from outside: servers under load, and idle ones.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::load::{self, Generator};
 use crate::meter::{Sample, percentile, pin};
@@ -89,6 +90,20 @@ pub(super) fn count_switches_of_server(program: &Path, case: &Case, connections:
 
 /// Resident memory of the server per connection, of so many that it has accepted and that nothing comes over.
 pub(super) fn weigh_connections(program: &Path, case: &Case, connections: usize) -> Result<Sample, String> {
+    weigh(program, case, connections, |_| Ok(()))
+}
+
+/// The same of connections that send as much as the server takes, and read nothing.
+pub(super) fn weigh_deaf_connections(program: &Path, case: &Case, connections: usize) -> Result<Sample, String> {
+    weigh(program, case, connections, flood)
+}
+
+fn weigh(
+    program: &Path,
+    case: &Case,
+    connections: usize,
+    load: fn(&mut [TcpStream]) -> io::Result<()>,
+) -> Result<Sample, String> {
     /// What is needed once, and the code that runs, is there after so many.
     const FIRST: usize = 100;
 
@@ -97,11 +112,16 @@ pub(super) fn weigh_connections(program: &Path, case: &Case, connections: usize)
     let address: SocketAddr = line.parse().map_err(|_| format!("said {line:?} instead of its address"))?;
     let open = |_| -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(address)?;
+        set_socket_send_buffer_size(&stream, 64 << 10)?;
         // The task of this connection has run when this is there.
         stream.read_exact(&mut [0])?;
+        stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    let open = |count| (0..count).map(open).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string());
+    let open = |count| -> Result<Vec<TcpStream>, String> {
+        let streams = (0..count).map(open).collect::<io::Result<Vec<_>>>();
+        streams.and_then(|mut streams| load(&mut streams).map(|()| streams)).map_err(|error| error.to_string())
+    };
     let weigh = || {
         thread::sleep(Duration::from_millis(100));
         resident_bytes_of(server.pid())
@@ -110,13 +130,27 @@ pub(super) fn weigh_connections(program: &Path, case: &Case, connections: usize)
     let before = weigh();
     let others = open(connections)?;
     let after = weigh();
-    for stream in first.iter().chain(&others) {
-        stream.set_nonblocking(true).map_err(|error| error.to_string())?;
-        if stream.peek(&mut [0]).is_ok() {
-            return Err("did not keep its connections".to_owned());
-        }
+    if first.iter().chain(&others).any(|stream| stream.peek(&mut [0]).is_ok_and(|count| count == 0)) {
+        return Err("did not keep its connections".to_owned());
     }
     Ok(Sample::of((after as f64 - before as f64) / connections as f64))
+}
+
+/// Sends until the server has taken nothing for a while.
+fn flood(streams: &mut [TcpStream]) -> io::Result<()> {
+    const A_WHILE: Duration = Duration::from_millis(200);
+
+    let mut taken = Instant::now();
+    while taken.elapsed() < A_WHILE {
+        for stream in &mut *streams {
+            match stream.write(&[1; 16 << 10]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+                Ok(_) => taken = Instant::now(),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// As many as this process may have. If those are too few, the connections will fail and say why.

@@ -6,13 +6,13 @@ use std::future::pending;
 use std::hint::black_box;
 use std::time::Duration;
 
-use super::{Case, Countdown, Scenario, Target, Unit, Work, tcp};
+use super::{Case, Countdown, OURS_PROTOCOL, Scenario, Target, Unit, Work, tcp};
 use crate::meter::Sample;
-use crate::subject::net::Idle;
+use crate::subject::net::{Deaf, Idle};
 use crate::subject::{Subject, Timers};
 
 /// The scenarios of this theme.
-pub const ALL: &[&Scenario] = &[&IDLE_TASK, &SLEEPING_TASK, &IDLE_CONNECTION, &IDLE_PROCESS];
+pub const ALL: &[&Scenario] = &[&IDLE_TASK, &SLEEPING_TASK, &IDLE_CONNECTION, &DEAF_CONNECTION, &IDLE_PROCESS];
 
 /// Resident memory of a task that waits and has 64 bytes to keep.
 pub static IDLE_TASK: Scenario = Scenario {
@@ -44,6 +44,19 @@ pub static IDLE_CONNECTION: Scenario = Scenario {
     batches: 1,
     most_rounds: 5,
     targets: &[Target::AtMost(900.)],
+    also: &[(OURS_PROTOCOL, &[Target::AtMost(600.)])],
+    ..Scenario::DEFAULT
+};
+
+/// Resident memory of an echo server's connection whose other end sends and never reads. A Protocol may keep answers up to its
+/// high-water mark, and as much again while they move.
+pub static DEAF_CONNECTION: Scenario = Scenario {
+    name: "memory-deaf",
+    title: "a TCP connection whose peer never reads",
+    unit: Unit::Bytes,
+    batches: 1,
+    most_rounds: 5,
+    also: &[(OURS_PROTOCOL, &[Target::AtMost(2. * 65_536.)])],
     ..Scenario::DEFAULT
 };
 
@@ -78,6 +91,12 @@ pub fn idle<S: Timers>() -> Vec<Case> {
 pub fn connections<S: Idle>() -> Vec<Case> {
     let keep = || S::block_on(S::keep(tcp::listen())).expect("a listener");
     vec![Case::new::<S>(&IDLE_CONNECTION, Work::ServeMemory(keep, 10_000))]
+}
+
+/// What every subject with connections does that echoes what comes.
+pub fn deaf<S: Deaf>() -> Vec<Case> {
+    let echo = || S::block_on(S::echo(tcp::listen_with_little_room())).expect("a listener");
+    vec![Case::new::<S>(&DEAF_CONNECTION, Work::ServeDeaf(echo, 1_000))]
 }
 
 fn idle_task<S: Subject>(count: u64) -> Sample {

@@ -1,6 +1,7 @@
 //! What is measured: the scenarios, by theme, and which subject takes part in which.
 
 pub mod deferred;
+pub mod framing;
 pub mod http;
 mod load;
 pub mod memory;
@@ -24,14 +25,16 @@ pub use load::Load;
 
 use crate::meter::Sample;
 use crate::subject::{
-    Compio, Floor, Glommio, Monoio, MonoioEpoll, Smol, SmolExecutor, StaticExecutor, StaticLocalExecutor, Subject,
-    Tokio,
+    Compio, Floor, Glommio, Monoio, MonoioEpoll, RtProtocol, Smol, SmolExecutor, StaticExecutor, StaticLocalExecutor,
+    Subject, Tokio,
 };
 
 /// The name of the subject that most targets are for.
 pub const OURS: &str = "rt";
 /// The name of the subject that the targets of [`multi`] are for.
 pub const OURS_MULTI: &str = "rt-multi";
+/// The name of the subject whose servers are Protocols.
+pub const OURS_PROTOCOL: &str = "rt-protocol";
 /// The name of the floor's column.
 pub const FLOOR: &str = "floor";
 
@@ -52,6 +55,8 @@ pub struct Scenario {
     pub ours: &'static str,
     /// All of these have to hold for it.
     pub targets: &'static [Target],
+    /// Other subjects that have targets.
+    pub also: &'static [(&'static str, &'static [Target])],
     /// How much more than a share of another subject's figure is put down to noise.
     pub tolerance: f64,
 }
@@ -66,6 +71,7 @@ impl Scenario {
         most_rounds: usize::MAX,
         ours: OURS,
         targets: &[],
+        also: &[],
         tolerance: 0.03,
     };
 }
@@ -112,6 +118,8 @@ impl Unit {
 pub enum Target {
     /// At most this share of what the subject takes.
     Share(&'static str, f64),
+    /// At most this share of what the best of the others takes, the floor not counted.
+    Best(f64),
     /// At most this.
     AtMost(f64),
     /// At most this share of the CPU time that the subject takes, where the figure is another one.
@@ -148,6 +156,9 @@ pub enum Work {
     ServeIdle(fn(), usize),
     /// Serves as well and sends each client a byte; who looks on weighs the process per connection, of so many.
     ServeMemory(fn(), usize),
+    /// Serves as well and sends each client a byte; who looks on sends on so many connections for as long as the server takes it, reads
+    /// nothing, and weighs the process per connection.
+    ServeDeaf(fn(), usize),
     /// Does nothing until it is killed, after a line that says so; who looks on counts its context switches.
     Idle(fn()),
 }
@@ -174,7 +185,7 @@ pub fn roster() -> Vec<Case> {
     let mut cases: Vec<Case> = cases! {
         Floor: spawn::cases wake::cases time::cases memory::cases;
         Tokio: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle
-            udp::cases unix::cases tls::cases http::cases names::cases memory::connections;
+            udp::cases unix::cases tls::cases http::cases names::cases memory::connections memory::deaf;
         Smol: spawn::cases wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle
             udp::one_by_one unix::cases names::cases memory::connections;
         SmolExecutor: spawn::cases spawn::remote wake::cases wake::threads memory::cases memory::idle;
@@ -193,15 +204,20 @@ pub fn roster() -> Vec<Case> {
         use crate::subject::Rt;
         cases.extend::<Vec<Case>>(cases! {
             Rt: spawn::cases spawn::remote wake::cases wake::threads time::cases tcp::cases memory::cases memory::idle
-                udp::cases unix::cases tls::cases http::cases names::cases memory::connections;
+                udp::cases unix::cases tls::cases http::cases names::cases memory::connections memory::deaf;
         });
     }
+    cases.extend::<Vec<Case>>(cases! {
+        RtProtocol: tcp::cases unix::cases tls::cases memory::connections memory::deaf;
+    });
     cases.extend(multi::cases());
     cases.extend(deferred::cases());
-    let columns = [FLOOR, OURS_MULTI, OURS];
+    cases.extend(framing::cases());
+    let columns = [FLOOR, OURS_PROTOCOL, OURS_MULTI, OURS];
     cases.sort_by_key(|case| columns.iter().position(|&name| name == case.subject).unwrap_or(columns.len()));
     let sockets = [tcp::ALL, udp::ALL, unix::ALL, tls::ALL, http::ALL, names::ALL].concat();
-    let scenarios = [spawn::ALL, wake::ALL, time::ALL, &sockets, memory::ALL, multi::ALL, deferred::ALL].concat();
+    let scenarios =
+        [spawn::ALL, wake::ALL, time::ALL, &sockets, memory::ALL, multi::ALL, deferred::ALL, framing::ALL].concat();
     cases.sort_by_key(|case| scenarios.iter().position(|scenario| scenario.name == case.scenario.name));
     cases
 }

@@ -3,12 +3,17 @@
 use std::fmt::Display;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-use super::{Case, FLOOR, Load, Scenario, Target, Work};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+
+use super::{Case, FLOOR, Load, OURS_PROTOCOL, Scenario, Target, Work};
 use crate::floor::epoll;
 use crate::subject::{Service, Tcp};
 
 /// The scenarios of this theme.
 pub const ALL: &[&Scenario] = &[&ECHO_64, &ECHO_1000, &ECHO_PIPELINED, &BULK, &CONNECT];
+
+/// No dearer than the best async server, nor much dearer than the bare loop.
+const PROTOCOL: &[(&str, &[Target])] = &[(OURS_PROTOCOL, &[Target::Best(1.), Target::Share(FLOOR, 1.05)])];
 
 /// Few connections, all busy.
 pub static ECHO_64: Scenario = Scenario {
@@ -16,6 +21,7 @@ pub static ECHO_64: Scenario = Scenario {
     title: "TCP echo, 64 connections",
     batches: 60_000,
     targets: &[Target::Share(FLOOR, 1.02)],
+    also: PROTOCOL,
     ..Scenario::DEFAULT
 };
 
@@ -25,6 +31,7 @@ pub static ECHO_1000: Scenario = Scenario {
     title: "TCP echo, 1,000 connections",
     batches: 60_000,
     targets: &[Target::Share(FLOOR, 1.02)],
+    also: PROTOCOL,
     ..Scenario::DEFAULT
 };
 
@@ -34,6 +41,7 @@ pub static ECHO_PIPELINED: Scenario = Scenario {
     title: "TCP echo, 64 connections, 16 in flight",
     batches: 400_000,
     targets: &[Target::Share(FLOOR, 1.02)],
+    also: PROTOCOL,
     ..Scenario::DEFAULT
 };
 
@@ -52,6 +60,7 @@ pub static CONNECT: Scenario = Scenario {
     title: "connect, one round trip, close",
     batches: 5_000,
     targets: &[Target::Share(FLOOR, 1.02)],
+    also: PROTOCOL,
     ..Scenario::DEFAULT
 };
 
@@ -98,6 +107,15 @@ pub(super) fn listen_beside(what: &str) -> TcpListener {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     listener.set_nonblocking(true).expect("a listener");
     announce(format_args!("{}{what}", listener.local_addr().expect("a listener")));
+    listener
+}
+
+/// The same, for connections of which the system holds little. With less than this it would ask from time to time whether there is
+/// room again.
+pub(super) fn listen_with_little_room() -> TcpListener {
+    let listener = listen();
+    set_socket_recv_buffer_size(&listener, 64 << 10).expect("a socket");
+    set_socket_send_buffer_size(&listener, 64 << 10).expect("a socket");
     listener
 }
 

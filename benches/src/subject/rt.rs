@@ -27,6 +27,9 @@ pub trait Flavor: 'static {
     /// The subject's name.
     const NAME: &'static str;
 
+    /// Its name where its servers are Protocols.
+    const PROTOCOL_NAME: &'static str;
+
     /// A new runtime.
     fn build() -> io::Result<Runtime>;
 }
@@ -36,6 +39,7 @@ pub struct CurrentThread;
 
 impl Flavor for CurrentThread {
     const NAME: &'static str = "rt";
+    const PROTOCOL_NAME: &'static str = "rt-protocol";
 
     fn build() -> io::Result<Runtime> {
         Builder::new_current_thread().build()
@@ -47,6 +51,7 @@ pub struct MultiThread;
 
 impl Flavor for MultiThread {
     const NAME: &'static str = "rt-multi";
+    const PROTOCOL_NAME: &'static str = "multi-protocol";
 
     fn build() -> io::Result<Runtime> {
         Builder::new_multi_thread().worker_threads(WORKERS).build()

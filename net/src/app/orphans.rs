@@ -3,13 +3,14 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 
-use super::{Application, NoticeKind};
+use super::Application;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use {
+    super::NoticeKind,
     linux::Orphans,
     rt_runtime::select,
     rt_runtime::signal::unix::{Signal, SignalKind, signal},
@@ -50,7 +51,9 @@ impl Reaping {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl Reaping {
-    pub(super) fn start(_: &Application) -> io::Result<Self> {
+    pub(super) fn start(application: &Application) -> io::Result<Self> {
+        // Not known here how to tell orphans.
+        let _ = (application.reap_orphans, application.orphan_grace);
         Ok(Self {})
     }
 

@@ -16,8 +16,8 @@ use std::mem;
 use std::pin::pin;
 use std::process::ExitCode;
 
-/// Runs an application on a runtime of its own until it has stopped: what `main` of a daemon does. See the [module](self) for what it
-/// reacts to, and [`Exit`] for the codes.
+/// Runs an application on a runtime of its own until it has stopped: what `main` of a daemon does. See the [module](crate::app) for
+/// what it reacts to, and [`Exit`] for the codes.
 ///
 /// # Panics
 ///
@@ -114,7 +114,7 @@ impl Run<'_> {
         match &cause {
             Cause::Asked => self.say(Progress, "stopping, as it was asked to"),
             Cause::Signal(kind) => self.say(Progress, format_args!("{kind:?}: stopping")),
-            Cause::Failure(failure) => self.say(Failed, format_args!("could not start: {failure:#}")),
+            Cause::Failure(failure) => self.say(Failed, format_args!("could not start: {failure}")),
         }
         let exit = self.stop(signals).await;
         if let Some(watchdog) = self.watchdog.take() {
@@ -175,7 +175,7 @@ impl Run<'_> {
         self.say(Progress, "SIGHUP: reading the configuration again");
         match self.application.services().reconfigure().await {
             Ok(()) => self.say(Progress, "reconfigured"),
-            Err(failure) => self.say(Failed, format_args!("could not reconfigure: {failure:#}")),
+            Err(failure) => self.say(Failed, format_args!("could not reconfigure: {failure}")),
         }
         self.notifier.ready();
     }

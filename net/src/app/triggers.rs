@@ -84,9 +84,15 @@ impl Triggers {
             self.unfinished.borrow_mut().extend(begun);
             let calls = due.into_iter().map(|trigger| (trigger.id, (trigger.call)()));
             let (ids, calls): (Vec<_>, Vec<_>) = calls.unzip();
-            let finished = DeferredList::new(calls).start().await;
+            // One that is cancelled, because the application stops while it starts, is nothing to report.
+            let finished = DeferredList::new(calls).consume_errors(true).start().await;
             self.unfinished.borrow_mut().retain(|(id, _)| !ids.contains(id));
-            are_well &= matches!(&finished, Ok(ListResult::All(results)) if results.iter().all(Result::is_ok));
+            if let Ok(ListResult::All(results)) = finished {
+                for failure in results.into_iter().filter_map(Result::err) {
+                    are_well = false;
+                    drop(Deferred::<()>::fail(failure));
+                }
+            }
         }
     }
 

@@ -47,7 +47,8 @@ pub trait Factory: 'static {
     /// Makes the protocol for a connection with `peer`; `None` closes the connection at once.
     fn build_protocol(&mut self, peer: &Address) -> Option<Self::Protocol>;
 
-    /// A port begins to listen, or a connector to connect, on behalf of this factory. Called once for each of them.
+    /// A port begins to listen, or a connector to connect, on behalf of this factory. Called first; and by a connector that has given up
+    /// and is told to connect again.
     fn start_factory(&mut self) {}
 
     /// The port listens no more, or the connector has given up.

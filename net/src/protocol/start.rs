@@ -3,14 +3,15 @@
 use super::{Address, Factory, ProtocolHandle, StartTls, drive_from};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_deferred::Failure;
+use rt_deferred::unhandled::{self, Unhandled};
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 /// Makes a protocol by `factory` and runs it on `stream`, whose other end is `peer`: for endpoints of your own.
 ///
-/// It is [`drive`](crate::protocol::drive) with what a factory adds: under [`TlsClientEndpoint`](crate::protocol::TlsClientEndpoint) the
-/// stream goes under TLS first.
+/// It is [`drive`](crate::protocol::drive) with what a factory adds: under an endpoint of `wrap_client_tls` the stream goes
+/// under TLS first.
 ///
 /// # Errors
 ///
@@ -89,6 +90,13 @@ where
     match built {
         Ok((tls, protocol)) => Ok(protocol.map(|protocol| drive_from(stream, peer.clone(), tls, protocol))),
         Err(payload) => Err(Failure::from_panic(payload)),
+    }
+}
+
+/// Tells a factory to stop. If it panics, that is reported as of what was made at `place`.
+pub(crate) fn stop<F: Factory>(factory: &mut F, place: &'static Location<'static>) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| factory.stop_factory())) {
+        unhandled::report(Unhandled::of_task(Failure::from_panic(payload), place));
     }
 }
 

@@ -60,18 +60,12 @@ impl fmt::Display for ServicesFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (path, failure) in &self.failures {
-            write!(f, "{separator}{path}: {failure}")?;
+            write!(f, "{separator}{path}: {failure:#}")?;
             separator = "; ";
         }
         Ok(())
     }
 }
 
-impl Error for ServicesFailed {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &*self.failures {
-            [(_, failure)] => failure.error().map(|error| error as _),
-            _ => None,
-        }
-    }
-}
+/// Its text has the sources.
+impl Error for ServicesFailed {}

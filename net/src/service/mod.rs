@@ -25,16 +25,16 @@ mod client;
 mod server;
 mod timer;
 mod cooperator;
-//#[cfg(unix)]
-//mod process_monitor;
+#[cfg(unix)]
+mod process_monitor;
 
 pub use client::{ClientService, backoff_policy, default_backoff_policy};
 pub use cooperator::CooperatorService;
 pub use error::{ServiceError, ServicesFailed};
 pub use handle::ServiceHandle;
 pub use multi::MultiService;
-//#[cfg(unix)]
-//pub use process_monitor::{OutputStream, ProcessEvent, ProcessMonitor};
+#[cfg(unix)]
+pub use process_monitor::{OutputStream, ProcessEvent, ProcessExists, ProcessMonitor};
 pub use server::StreamServerEndpointService;
 pub use stopped::Stopped;
 pub use timer::TimerService;

@@ -97,10 +97,12 @@ impl Node {
         if method == Method::Start {
             self.is_running.set(true);
         }
+        let before = self.children();
         members.push((self.clone(), self.call(method)));
-        for child in self.children() {
-            // A service that was started before it may have taken it away.
-            if child.parent().is_some_and(|parent| Rc::ptr_eq(&parent, self)) {
+        // One that comes while this runs is started by its coming; before that it has to be called here.
+        let children = if self.is_running.get() { before } else { self.children() };
+        for child in children {
+            if self.is_parent_of(&child) {
                 child.call_all(method, members);
             }
         }
@@ -108,8 +110,10 @@ impl Node {
 
     pub(super) fn stop(self: &Rc<Self>) -> Deferred<Stopped> {
         self.is_running.set(false);
+        let children = self.children();
         let own = self.call(Method::Stop).add_callback(|()| Ok::<_, Failure>(Stopped::default()));
-        let below = self.children().into_iter().rev();
+        // What its method has sent away is not its to stop.
+        let below = children.into_iter().rev().filter(|child| self.is_parent_of(child));
         let mut members: Vec<_> = below.map(|child| child.stop()).collect();
         members.push(own);
         let node = self.clone();
@@ -126,6 +130,10 @@ impl Node {
                 }
             })
         })
+    }
+
+    fn is_parent_of(self: &Rc<Self>, child: &Node) -> bool {
+        child.parent().is_some_and(|parent| Rc::ptr_eq(&parent, self))
     }
 
     fn call(self: &Rc<Self>, method: Method) -> Deferred<()> {

@@ -7,9 +7,11 @@ mod input;
 mod memory;
 mod receivers;
 
-/// A name, which is that of a file in `fuzz/fuzz_targets` and of a directory in `fuzz/corpus`, and what it does with an input. It
-/// panics if something does not hold.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// Does something with an input. It panics if something does not hold.
+type Body = fn(&[u8]);
+
+/// A name, which is that of a file in `fuzz/fuzz_targets` and of a directory in `fuzz/corpus`, with its body.
+pub(crate) const TARGETS: [(&str, Body); 7] = [
     ("line_receiver", receivers::line_receiver),
     ("line_only_receiver", receivers::line_only_receiver),
     ("netstring_receiver", receivers::netstring_receiver),

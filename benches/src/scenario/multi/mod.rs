@@ -10,7 +10,8 @@ use super::tcp;
 use super::{Case, FLOOR, Load, OURS, OURS_MULTI, Scenario, Target, Unit, Work};
 use super::{memory, spawn, time, wake};
 use crate::subject::{
-    Rt, RtMulti, RtMultiLocal, Service, SmolMulti, StaticMulti, Subject, Tcp, Threaded, Timers, TokioMulti,
+    Rt, RtMulti, RtMultiLocal, RtMultiProtocol, Service, SmolMulti, StaticMulti, Subject, Tcp, Threaded, Timers,
+    TokioMulti,
 };
 
 /// The scenarios of this theme.
@@ -39,6 +40,7 @@ pub const ALL: &[&Scenario] = &[
 /// Those of [`ALL`] that are timed in the process that runs them.
 pub const TIMED: &[&Scenario] = &[&JOIN, &CHAIN, &LOCAL, &REMOTE, &PAIRS, &YIELD, &RING, &CHANNEL, &DROPPED, &SLEEPS];
 
+const OURS_MULTI_PROTOCOL: &str = "multi-protocol";
 const TOKIO: &str = "tokio-multi";
 const STATIC: &str = "static-multi";
 
@@ -141,6 +143,7 @@ static ECHO_64: Scenario = Scenario {
     title: "TCP echo, 64 connections, 2 workers on 1 core",
     batches: 60_000,
     targets: &[Target::Share(FLOOR, 1.03)],
+    also: &[(OURS_MULTI_PROTOCOL, &[Target::Best(1.), Target::Share(FLOOR, 1.05)])],
     // On one processor it is as exact as the scenarios of one worker.
     ..Scenario { ours: OURS_MULTI, ..Scenario::DEFAULT }
 };
@@ -261,6 +264,7 @@ pub fn cases() -> Vec<Case> {
     cases.push(Case::new::<Rt>(&CHANNEL, Work::Measure(one_thread)));
     cases.extend([idle::<RtMulti>(), idle::<TokioMulti>(), idle::<SmolMulti>()].concat());
     cases.extend([servers::<RtMulti>(), servers::<TokioMulti>(), servers::<SmolMulti>(), servers::<Rt>()].concat());
+    cases.extend(servers::<RtMultiProtocol>());
     let floor = || tcp::serve_floor(Service::Echo);
     cases.extend(echoes(floor).map(|(scenario, work)| Case { scenario, subject: FLOOR, unavailable: || None, work }));
     cases

@@ -75,3 +75,9 @@ pub trait Idle: Subject {
     /// Accepts for ever. Each task sends a byte, then waits until it could read.
     fn keep(listener: TcpListener) -> impl Future<Output = io::Result<()>>;
 }
+
+/// Keeps connections whose other ends send and never read.
+pub trait Deaf: Subject {
+    /// Accepts for ever. Each task sends a byte, then back what comes.
+    fn echo(listener: TcpListener) -> impl Future<Output = io::Result<()>>;
+}

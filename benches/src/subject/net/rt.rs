@@ -12,7 +12,7 @@ use rt::net::tls::TlsAcceptor;
 use rt::net::{DnsResolver, RecvBatch, SendBatch, TcpListener, UdpSocket, UnixListener, lookup_host};
 use rustls::ServerConfig;
 
-use super::{BATCH, DATAGRAM, Http, Idle, Names, TRAIN, Tls, Udp, Unix};
+use super::{BATCH, DATAGRAM, Deaf, Http, Idle, Names, TRAIN, Tls, Udp, Unix};
 use crate::subject::Service;
 use crate::subject::rt::{Buffered, Flavor, RtOf};
 
@@ -113,6 +113,20 @@ impl<F: Flavor> Idle for RtOf<F> {
                 while stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
                     stream.readable().await?;
                 }
+                io::Result::Ok(())
+            });
+        }
+    }
+}
+
+impl<F: Flavor> Deaf for RtOf<F> {
+    async fn echo(listener: net::TcpListener) -> io::Result<()> {
+        let listener = TcpListener::from_std(listener)?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            rt::spawn(async move {
+                stream.write_all(&[1]).await?;
+                Service::Echo.run(Buffered { stream, buffer: Service::Echo.buffer() }).await;
                 io::Result::Ok(())
             });
         }

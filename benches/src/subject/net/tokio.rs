@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UdpSocket, UnixListener, lookup_host};
 use tokio_rustls::TlsAcceptor;
 
-use super::{DATAGRAM, Http, Idle, Names, Tls, Udp, Unix};
+use super::{DATAGRAM, Deaf, Http, Idle, Names, Tls, Udp, Unix};
 use crate::subject::Service;
 use crate::subject::tokio::{Buffered, Flavor, TokioOf};
 
@@ -78,6 +78,20 @@ impl<F: Flavor> Idle for TokioOf<F> {
                 while stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
                     stream.readable().await?;
                 }
+                io::Result::Ok(())
+            });
+        }
+    }
+}
+
+impl<F: Flavor> Deaf for TokioOf<F> {
+    async fn echo(listener: net::TcpListener) -> io::Result<()> {
+        let listener = TcpListener::from_std(listener)?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move {
+                stream.write_all(&[1]).await?;
+                Service::Echo.run(Buffered { stream, buffer: Service::Echo.buffer() }).await;
                 io::Result::Ok(())
             });
         }

@@ -58,6 +58,12 @@ pub trait Argument: Sized {
 /// Nobody needs to implement it.
 ///
 /// Counterpart: `twisted.protocols.amp.IArgumentType`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of AMP",
+    label = "this is no `Argument`, nor an `Option` of one",
+    note = "integers, floats, `bool`, `String`, `Vec<u8>`, `PathBuf`, and of `rt::protocol::amp` `Decimal`, `DateTime`, `ListOf<T>` and \
+            `AmpList<T>` can be; others implement `rt::protocol::amp::Argument`"
+)]
 pub trait Field: Sized {
     /// The argument `name`, whose value this is.
     ///

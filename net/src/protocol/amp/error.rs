@@ -84,7 +84,7 @@ pub enum ArgumentError {
         expected: &'static str,
     },
     /// It does not go into a box.
-    Box(BoxError),
+    Unfit(BoxError),
 }
 
 impl fmt::Display for ArgumentError {
@@ -97,7 +97,7 @@ impl fmt::Display for ArgumentError {
             ArgumentError::Unwritable { name, expected } => {
                 write!(f, "the argument {name} cannot be written as {expected}")
             }
-            ArgumentError::Box(error) => error.fmt(f),
+            ArgumentError::Unfit(error) => error.fmt(f),
         }
     }
 }

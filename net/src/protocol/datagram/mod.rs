@@ -46,7 +46,7 @@ use std::net::SocketAddr;
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let port = listen_udp("127.0.0.1:0", Echo)?;
 /// let client = rt::net::UdpSocket::bind("127.0.0.1:0").await?;
@@ -109,7 +109,7 @@ pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: 'static {
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let server = rt::net::UdpSocket::bind("127.0.0.1:0").await?;
 /// let asking = connect_udp(server.local_addr()?, Ask)?;

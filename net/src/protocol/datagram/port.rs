@@ -33,7 +33,7 @@ use std::rc::Rc;
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let port = listen_udp("127.0.0.1:0", Count::default())?;
 /// assert_eq!(port.with(|count, _| count.0), Ok(0));

@@ -14,6 +14,30 @@ use std::rc::Rc;
 /// closed every request is ignored. A UDP socket's has [more methods](UdpTransport#impl-DatagramTransport).
 ///
 /// Counterpart: `IUDPTransport`, `IMulticastTransport`, `IUNIXDatagramTransport`.
+///
+/// ```
+/// use rt::protocol::{DatagramProtocol, UdpTransport, listen_udp};
+/// use std::net::SocketAddr;
+///
+/// /// Closes after the first datagram.
+/// struct Once;
+///
+/// impl DatagramProtocol for Once {
+///     fn datagram_received(&mut self, transport: &UdpTransport, _: &[u8], _: SocketAddr) {
+///         drop(transport.stop_listening());
+///     }
+/// }
+///
+/// # fn main() -> Result<(), rt::Failure> {
+/// # rt::block_on(async {
+/// let transport = listen_udp("127.0.0.1:0", Once)?.transport();
+/// transport.with_socket(|socket| socket.set_recv_buffer_size(1 << 20))??;
+/// transport.write(b"to myself", transport.host());
+/// assert!(transport.closed().await?.is_clean());
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub struct DatagramTransport<A: DatagramAddress = SocketAddr>(Rc<dyn DatagramBackend<A>>);
 
 /// That of a UDP socket.

@@ -48,7 +48,7 @@ pub type UnixDatagramTransport = DatagramTransport<SocketAddr>;
 /// }
 ///
 /// # #[cfg(target_os = "linux")]
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// # let id = std::process::id();
 /// let port = listen_unix_datagram(format!("\0rt echo {id}"), Echo)?;

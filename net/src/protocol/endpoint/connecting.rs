@@ -2,8 +2,10 @@
 
 use super::StreamClientEndpoint;
 use crate::protocol::connect::dial::Dial;
+use crate::protocol::start::stop;
 use crate::protocol::{Address, Factory, Protocol, ProtocolHandle, drive_factory};
 use rt_deferred::{Deferred, Failure, ensure_deferred};
+use std::panic::Location;
 
 /// Connects to `endpoint`, and runs `protocol` on the connection.
 ///
@@ -55,12 +57,13 @@ impl<P: Protocol> Factory for OneShot<P> {
 }
 
 /// Dials, and runs the protocol that `factory` makes.
+#[track_caller]
 pub(super) fn connect_by<D: Dial, F: Factory>(dial: &D, factory: F) -> Deferred<ProtocolHandle<F::Protocol>> {
     let dialling = dial.dial();
     let mut running = Running::start(factory);
     ensure_deferred(async move {
         let (stream, peer) = dialling.await?;
-        let handle = drive_factory(stream, &peer, &mut running.0)?;
+        let handle = drive_factory(stream, &peer, &mut running.factory)?;
         drop(handle.transport().closed().add_callback(move |_| drop(running)));
         Ok::<_, Failure>(handle)
     })
@@ -68,17 +71,22 @@ pub(super) fn connect_by<D: Dial, F: Factory>(dial: &D, factory: F) -> Deferred<
 
 /// A factory that was told to start, and is told to stop when this is dropped: the attempt has failed or was given up, or the
 /// connection is gone.
-struct Running<F: Factory>(F);
+struct Running<F: Factory> {
+    factory: F,
+    /// Where it was told to start.
+    made: &'static Location<'static>,
+}
 
 impl<F: Factory> Running<F> {
+    #[track_caller]
     fn start(mut factory: F) -> Self {
         factory.start_factory();
-        Self(factory)
+        Self { factory, made: Location::caller() }
     }
 }
 
 impl<F: Factory> Drop for Running<F> {
     fn drop(&mut self) {
-        self.0.stop_factory();
+        stop(&mut self.factory, self.made);
     }
 }

@@ -106,6 +106,7 @@ impl TcpClientEndpoint {
 }
 
 impl StreamClientEndpoint for TcpClientEndpoint {
+    #[track_caller]
     fn connect<F: Factory>(&self, factory: F) -> Deferred<ProtocolHandle<F::Protocol>> {
         connect_by(&self.options.dial_tcp(self.target.clone()), factory)
     }
@@ -157,6 +158,7 @@ impl HostnameEndpoint {
 }
 
 impl StreamClientEndpoint for HostnameEndpoint {
+    #[track_caller]
     fn connect<F: Factory>(&self, factory: F) -> Deferred<ProtocolHandle<F::Protocol>> {
         self.inner.connect(factory)
     }

@@ -83,6 +83,7 @@ impl UnixClientEndpoint {
 }
 
 impl StreamClientEndpoint for UnixClientEndpoint {
+    #[track_caller]
     fn connect<F: Factory>(&self, factory: F) -> Deferred<ProtocolHandle<F::Protocol>> {
         connect_by(&self.options.dial_unix(&self.path), factory)
     }

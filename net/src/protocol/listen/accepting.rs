@@ -1,15 +1,15 @@
 //! The task of a port: takes connections and starts protocols.
 
-use crate::protocol::start::start;
+use crate::protocol::start::{start, stop};
 use crate::protocol::{Address, Factory, Listening, Port};
 use crate::serve::{Door, Listener, NoticeKind, Notices};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_deferred::unhandled::{self, Unhandled};
-use rt_deferred::{Deferred, Failure, OneShotObservers};
+use rt_deferred::{Deferred, OneShotObservers};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -119,9 +119,7 @@ impl<L: Listener, F: Factory> Accepting<L, F> {
     fn close(&mut self) {
         let Some(Open { door, mut factory }) = self.open.take() else { return };
         drop(door);
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| factory.stop_factory())) {
-            unhandled::report(Unhandled::of_task(Failure::from_panic(payload), self.made));
-        }
+        stop(&mut factory, self.made);
         drop(factory);
         self.shared.is_stopping.set(true);
         self.shared.task.take();

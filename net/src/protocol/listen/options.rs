@@ -109,10 +109,7 @@ impl ListenOptions {
     }
 
     /// Who may connect to a Unix socket, as the mode of its file: `0o660` is the owner and the group. As the process's umask has it if
-    /// not set.
-    ///
-    /// For a moment after it was made the socket has the mode of the umask. Where that matters, put it in a directory that not everybody
-    /// may enter.
+    /// not set. Nobody can connect before the mode is set.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);

@@ -16,7 +16,7 @@ use std::process::ExitStatus;
 /// struct Quiet;
 /// impl ProcessProtocol for Quiet {}
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let mut command = Command::new("sh");
 /// command.args(["-c", "exit 3"]);

@@ -18,7 +18,7 @@ use std::rc::Rc;
 /// struct Quiet;
 /// impl ProcessProtocol for Quiet {}
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let cat = spawn_process(Command::new("cat"), Quiet)?;
 /// assert!(cat.transport().pid().is_some());

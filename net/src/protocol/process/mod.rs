@@ -53,7 +53,7 @@ use super::ConnectionLost;
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let mut command = Command::new("wc");
 /// command.arg("-c");

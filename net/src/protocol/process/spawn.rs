@@ -17,6 +17,8 @@ use std::rc::Rc;
 
 /// What a descriptor of a child process is to be.
 ///
+/// An example is at [`spawn_process_with_fds`].
+///
 /// Counterpart: the letters in Twisted's `childFDs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,7 +60,7 @@ pub fn spawn_process<P: ProcessProtocol>(command: Command, protocol: P) -> io::R
 ///
 /// - Those of [`spawn_process`].
 /// - [`InvalidInput`](io::ErrorKind::InvalidInput) for a number that is there twice or is negative, and if the command has
-///   [`fd_mappings`](https://docs.rs/command-fds) already while `child_fds` has numbers from 3 on.
+///   `fd_mappings` already while `child_fds` has numbers from 3 on.
 /// - [`Unsupported`](io::ErrorKind::Unsupported) for a number from 3 on without the feature.
 ///
 /// # Panics
@@ -79,7 +81,7 @@ pub fn spawn_process<P: ProcessProtocol>(command: Command, protocol: P) -> io::R
 /// }
 ///
 /// # #[cfg(feature = "child-fds")]
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), rt::Failure> {
 /// # rt::block_on(async {
 /// let mut command = Command::new("sh");
 /// command.args(["-c", "echo all is well >&3"]);

@@ -17,6 +17,33 @@ use std::rc::Rc;
 /// As a [`Producer`] it is what the process writes: paused, it reads none of it, and the process waits when its pipes are full.
 ///
 /// Counterpart: `IProcessTransport`.
+///
+/// ```
+/// use rt::process::Command;
+/// use rt::protocol::{ProcessProtocol, ProcessTransport, spawn_process};
+///
+/// /// Kills a process that talks too much.
+/// struct Patience(usize);
+///
+/// impl ProcessProtocol for Patience {
+///     fn out_received(&mut self, transport: &ProcessTransport, data: &[u8]) {
+///         self.0 = self.0.saturating_sub(data.len());
+///         if self.0 == 0 {
+///             transport.pause_producing();
+///             transport.kill().expect("it has not exited");
+///             transport.lose_connection();
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), rt::Failure> {
+/// # rt::block_on(async {
+/// let process = spawn_process(Command::new("yes"), Patience(100_000))?;
+/// assert_eq!(process.ended().await?.signal(), Some(9));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ProcessTransport(pub(super) Rc<State>);
 

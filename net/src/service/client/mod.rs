@@ -50,7 +50,7 @@ use std::time::Duration;
 ///     .retry_policy(|attempt| Duration::from_secs(attempt.into()));
 /// let client = ServiceHandle::named("upstream", client);
 /// drop(client.start_service());
-/// let connected = client.when_connected(2);
+/// let connected = client.when_connected(1);
 /// assert_no_result(&connected);
 /// clock.advance(Duration::from_secs(1));
 /// assert_eq!(rt::deferred::failure_result_of(connected).to_string(), "nobody answers");
