@@ -408,3 +408,21 @@ async fn timeout_by_the_runtimes_clock() {
     rt::time::sleep(Duration::from_millis(2)).await;
     assert!(matches!(*double.take_requests(), [Request::LoseConnection]));
 }
+
+#[rt::test(start_paused = true, leftovers = "fail")]
+async fn an_idle_connection_is_closed_and_its_timer_goes_with_it() {
+    use rt::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    let mut factory = TimeoutFactory::new(AccumulatingFactory::new(), seconds(30));
+    let (mut near, far) = duplex(64);
+    rt::protocol::drive(far, factory.build_protocol(&Address::Memory).unwrap());
+    rt::time::sleep(seconds(20)).await;
+    near.write_all(b"still here").await.unwrap();
+    let last = rt::time::Instant::now();
+    assert_eq!(near.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(last.elapsed().as_secs(), 30);
+
+    let (near, far) = duplex(64);
+    let handle = rt::protocol::drive(far, factory.build_protocol(&Address::Memory).unwrap());
+    drop(near);
+    handle.transport().closed().await.unwrap();
+}
