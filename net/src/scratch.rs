@@ -15,11 +15,13 @@ pub(crate) struct Scratch(Option<Box<[u8]>>);
 
 impl Scratch {
     /// Another one, where this thread's is in use already or the thread ends.
+    #[inline]
     pub(crate) fn take() -> Self {
         let kept = SCRATCH.try_with(Cell::take).ok().flatten();
         Self(Some(kept.unwrap_or_else(|| vec![0; LENGTH].into())))
     }
 
+    #[inline]
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
         self.0.as_mut().expect("only drop takes it")
     }
@@ -31,6 +33,7 @@ impl Scratch {
 }
 
 impl Drop for Scratch {
+    #[inline]
     fn drop(&mut self) {
         let _ = SCRATCH.try_with(|place| place.set(self.0.take()));
     }

@@ -139,6 +139,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn takes_writes(&self) -> bool {
         self.flags.get() & (Self::CONNECTED | Self::WRITE_CLOSED) == Self::CONNECTED
     }
@@ -335,11 +336,13 @@ impl Connection {
     }
 
     /// Whether bytes of the peer are wanted.
+    #[inline]
     pub fn is_reading(&self) -> bool {
         self.has(Self::READING)
     }
 
     /// Whether [`write_pass`](Connection::write_pass) has something to do.
+    #[inline]
     pub fn is_writing(&self) -> bool {
         self.has(Self::WRITING)
     }
@@ -355,11 +358,13 @@ impl Connection {
     }
 
     /// How many bytes are recorded and not sent.
+    #[inline]
     pub fn unsent(&self) -> usize {
         self.outgoing.borrow().unsent()
     }
 
     /// How much may be recorded and not sent.
+    #[inline]
     pub fn write_limits(&self) -> WriteLimits {
         self.limits.get().into()
     }
@@ -370,6 +375,7 @@ impl Connection {
     }
 
     /// The producer that is registered.
+    #[inline]
     pub fn producer(&self) -> Option<Rc<dyn Producer>> {
         let producer = self.producer.take();
         self.producer.set(producer.clone());
@@ -377,6 +383,7 @@ impl Connection {
     }
 
     /// Whether something was written since this was asked last.
+    #[inline]
     pub(crate) fn take_written(&self) -> bool {
         let was = self.has(Self::WRITTEN);
         self.set(Self::WRITTEN, false);
@@ -397,10 +404,12 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn has(&self, flag: u16) -> bool {
         self.flags.get() & flag != 0
     }
 
+    #[inline]
     fn set(&self, flag: u16, on: bool) {
         let flags = self.flags.get();
         self.flags.set(if on { flags | flag } else { flags & !flag });

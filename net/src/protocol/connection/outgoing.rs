@@ -29,6 +29,7 @@ const LARGEST_SPARE: usize = 64 * 1024;
 const SMALL: usize = 1024;
 
 impl Outgoing {
+    #[inline]
     pub(super) fn push(&mut self, data: &[u8]) {
         if self.bytes.capacity() == 0 {
             self.bytes = SPARE.try_with(Cell::take).unwrap_or_default();
@@ -36,20 +37,24 @@ impl Outgoing {
         self.bytes.extend_from_slice(data);
     }
 
+    #[inline]
     pub(super) fn unsent(&self) -> usize {
         self.bytes.len() - self.sent
     }
 
     /// With what is sent of the head already: what Twisted compares with its buffer size.
+    #[inline]
     pub(super) fn len_with_sent(&self) -> usize {
         self.bytes.len() - self.head
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.unsent() == 0
     }
 
     /// What is to be sent now: the head, which takes in all that was written since if less than `limit` is left of it.
+    #[inline]
     pub(super) fn offer(&mut self, limit: usize) -> &[u8] {
         if self.tail - self.sent < limit {
             // Moves what is left to the front when that is the smaller part.
@@ -63,12 +68,14 @@ impl Outgoing {
         &self.bytes[self.sent..self.tail]
     }
 
+    #[inline]
     pub(super) fn sent(&mut self, count: usize) {
         assert!(count <= self.tail - self.sent, "more bytes were taken than were offered");
         self.sent += count;
     }
 
     /// All is sent, or thrown away.
+    #[inline]
     pub(super) fn clear(&mut self) {
         (self.head, self.sent, self.tail) = (0, 0, 0);
         let mut bytes = mem::take(&mut self.bytes);

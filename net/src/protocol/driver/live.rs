@@ -237,6 +237,17 @@ impl<S, P: Protocol> Live<S, P> {
         self.wake();
     }
 
+    /// TLS was asked for, or the handshake is under way.
+    pub(super) fn is_going_under_tls(&self) -> bool {
+        self.has(TLS_ASKED | SHAKING)
+    }
+
+    /// There is something for the writing side to do, or to tell.
+    pub(super) fn has_to_write(&self) -> bool {
+        const MORE: u16 = UNFLUSHED | CLOSING_WRITE | HELD_BACK | DRAIN_WAITED;
+        self.connection.is_writing() || self.has(MORE)
+    }
+
     pub(super) fn is_shaking(&self) -> bool {
         self.has(SHAKING)
     }

@@ -98,20 +98,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Future for Driver
         let live = &*self.live;
         let transport = Transport::new(self.live.clone());
         let _turn = live.begin_turn(cx.waker());
+        let mut scratch = None;
         for _ in 0..ROUNDS_PER_TURN {
             live.begin_round();
             if live.is_taken() && !live.is_lost() {
                 return Poll::Pending;
             }
-            live.handshake(&transport, cx);
-            let wrote_enough = live.write(&transport, cx);
+            if live.is_going_under_tls() {
+                live.handshake(&transport, cx);
+            }
+            let wrote_enough = live.has_to_write() && live.write(&transport, cx);
             if live.is_lost() {
                 ready!(live.poll_closed(cx));
                 live.end(&transport, false);
                 return Poll::Ready(());
             }
             live.tell_resumed(&transport);
-            let received = live.read(&transport, cx);
+            let received = live.read(&transport, &mut scratch, cx);
             if received.is_pending() && !live.has_news() && !wrote_enough {
                 return Poll::Pending;
             }
@@ -161,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
     }
 
     /// Hands on what has come. `Pending` if there is nothing, or nobody wants it now.
-    fn read(&self, transport: &Transport, cx: &mut Context<'_>) -> Poll<()> {
+    fn read(&self, transport: &Transport, scratch: &mut Option<Scratch>, cx: &mut Context<'_>) -> Poll<()> {
         if !self.wants_bytes() {
             return Poll::Pending;
         }
@@ -169,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
             self.deliver(transport, &unread);
             return Poll::Ready(());
         }
-        let mut scratch = Scratch::take();
+        let scratch = scratch.get_or_insert_with(Scratch::take);
         let room = self.room().min(scratch::LENGTH);
         let buffer = &mut scratch.buffer()[..room];
         let read = self.layer.borrow_mut().poll_read(cx, buffer);
@@ -207,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         }
     }
 
-    /// Does the next step of going under TLS, if that is asked for.
+    /// Does the next step of going under TLS.
     fn handshake(&self, transport: &Transport, cx: &mut Context<'_>) {
         if !self.is_shaking() && !self.begins_tls() {
             return;
