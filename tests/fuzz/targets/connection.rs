@@ -68,9 +68,9 @@ impl World {
             9 => self.connection.unregister_producer(&**self),
             10 => self.connection.pause_reading(&**self),
             11 => self.connection.resume_reading(&**self),
-            12 if input.byte() % 8 == 0 => self.connection.lose_write(&**self),
-            13 if input.byte() % 8 == 0 => self.connection.lose(&**self),
-            14 if input.byte() % 16 == 0 => self.connection.lost(ConnectionLost::Aborted, &**self),
+            12 if input.byte().is_multiple_of(8) => self.connection.lose_write(&**self),
+            13 if input.byte().is_multiple_of(8) => self.connection.lose(&**self),
+            14 if input.byte().is_multiple_of(16) => self.connection.lost(ConnectionLost::Aborted, &**self),
             15 => self.connection.stop_producer(&**self),
             _ => {}
         }
@@ -108,7 +108,7 @@ impl World {
     }
 
     fn register(self: &Rc<Self>, input: &mut Input<'_>) {
-        let (streaming, pieces) = (input.byte() % 2 == 0, input.byte() % 8);
+        let (streaming, pieces) = (input.byte().is_multiple_of(2), input.byte() % 8);
         let producer = Rc::new(Piecemeal {
             world: Rc::downgrade(self),
             pieces: Cell::new(pieces),
