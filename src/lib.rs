@@ -70,7 +70,7 @@
 //!
 //! # Features
 //!
-//! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`. On by default.
+//! - `macros`: `#[rt::main]`, `#[rt::test]`, `#[rt::inline_callbacks]`, the derives of `rt::protocol::amp`. On by default.
 //! - `net`: [`net`]. On by default.
 //! - `tls`: `rt::net::tls`, by rustls with ring.
 //! - `tokio-io`: tokio's `AsyncRead` and `AsyncWrite` on every stream, pipe and file.

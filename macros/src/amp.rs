@@ -33,7 +33,7 @@ impl Role {
     fn options(self) -> &'static str {
         match self {
             Role::Arguments => {
-                "the only one on the struct is `crate = \"path::to::rt\"`; a field may have `name = \"key\"`"
+                "the only argument on the struct is `crate = \"path::to::rt\"`; a field may have `name = \"key\"`"
             }
             Role::Command => {
                 "the arguments are `response = Type`, `name = \"name\"`, `errors(Type = \"CODE\", ...)`, \

@@ -8,11 +8,11 @@ use std::rc::Rc;
 
 use amp::{Divide, Link, Quotient, Sum, TooHard, Total, ZeroDivision, boxed, remote, written};
 use rt::deferred::{Cancelled, assert_no_result, failure_result_of, success_result_of, unhandled};
-use rt::protocol::ConnectionLost;
 use rt::protocol::amp::{
     Amp, AmpBox, ArgumentError, BoxError, BoxLimits, CallError, Command, ProtocolViolation, RemoteAmpError,
     UnhandledCommand, UnknownRemoteError,
 };
+use rt::protocol::{ConnectionLost, Protocol};
 use rt::testing::{Request, StringTransportWithDisconnection};
 use rt::{Deferred, Failure, Resolver};
 
@@ -407,7 +407,8 @@ fn as_many_commands_as_allowed_and_more() {
         oldest.callback(Total { total }).unwrap();
         assert!(!link.server.handle().transport().is_paused());
         // What a connection does when reading goes on.
-        link.server.handle().with(|amp, transport| rt::protocol::Protocol::reading_resumed(amp, transport)).unwrap();
+        link.server.handle().with(Protocol::reading_resumed).unwrap();
+        link.server.handle().with(rt::protocol::Protocol::reading_resumed).unwrap();
         let left = usize::try_from(4 - total).unwrap();
         assert_eq!(asked.borrow().len(), left.min(2));
     }
@@ -426,7 +427,8 @@ fn paused_by_somebody_else() {
     link.server.data_received(two);
     assert!(written(&link.server).is_empty());
     link.server.handle().transport().resume_producing();
-    link.server.handle().with(|amp, transport| rt::protocol::Protocol::reading_resumed(amp, transport)).unwrap();
+    link.server.handle().with(Protocol::reading_resumed).unwrap();
+    link.server.handle().with(rt::protocol::Protocol::reading_resumed).unwrap();
     link.pump();
     assert_eq!(success_result_of(answer).total, 3);
 }

@@ -53,17 +53,17 @@ impl Read for Script {
     }
 }
 
-const LENGTH: usize = 1 << 20;
+const LENGTH: usize = 1 << 18;
 
-/// A file of a megabyte, sent to a peer who reads none of it, and then all.
+/// A file of a quarter of a megabyte, sent to a peer who reads none of it, and then all.
 async fn slow_peer(begin: impl FnOnce(Cursor<Vec<u8>>, Rc<Cell<usize>>, &Transport) -> Deferred<Option<u8>>) {
     let file: Vec<u8> = (0..LENGTH).map(|at| (at / 7) as u8).collect();
-    let (near, mut far) = duplex(1024);
+    let (near, mut far) = duplex(4096);
     let transport = drive(near, Quiet).transport();
     let read = Rc::new(Cell::new(0));
     let done = begin(Cursor::new(file.clone()), read.clone(), &transport);
     rt::time::sleep(std::time::Duration::from_secs(60)).await;
-    let most = WriteLimits::default().high + 2 * 16 * 1024 + 1024;
+    let most = WriteLimits::default().high + 2 * 16 * 1024 + 4096;
     assert!(read.get() <= most, "{} bytes were read for a peer that reads none", read.get());
     assert_no_result(&done);
     // Closed when all is sent.
@@ -159,7 +159,7 @@ fn transport_has_another_producer() {
 #[rt::test(start_paused = true)]
 async fn connection_ends_before() {
     for push in [false, true] {
-        let (near, far) = duplex(16);
+        let (near, far) = duplex(256);
         let transport = drive(near, Quiet).transport();
         let read = Rc::new(Cell::new(0));
         let done = match push {
@@ -182,7 +182,7 @@ async fn connection_ends_before() {
 
 #[rt::test(start_paused = true)]
 async fn push_cancelled() {
-    let (near, mut far) = duplex(16);
+    let (near, mut far) = duplex(256);
     let transport = drive(near, Quiet).transport();
     let read = Rc::new(Cell::new(0));
     let file = Counted(Cursor::new(vec![b'x'; LENGTH]), read.clone());

@@ -192,6 +192,21 @@ fn closing_the_writing_side_lets_the_peer_go_on() {
 }
 
 #[test]
+fn closing_the_writing_side_twice_is_told_once() {
+    flavor::block_on(async {
+        let (mut near, handle, log) = noting();
+        let transport = handle.transport();
+        transport.lose_write_connection();
+        assert_eq!(read_to_end(&mut near).await, "");
+        transport.lose_write_connection();
+        transport.resume_producing();
+        near.close().await.unwrap();
+        transport.closed().await.unwrap();
+        assert_eq!(events(&log), ["made", "write lost", "read lost", "lost the connection was closed"]);
+    });
+}
+
+#[test]
 fn aborting_throws_away_what_is_not_sent() {
     flavor::block_on(async {
         let (near, handle, log) = noting();

@@ -11,11 +11,11 @@ use crate::calls_commands::{
     Divide, Fail, Kinds, Later, Log, NotThere, Note, Raw, Sum, Switch, TooHard, ZeroDivision, server,
 };
 use crate::strings::port_of;
-use crate::twisted::Twisted;
+use crate::twisted::{Twisted, block_on};
 
 /// Runs a client of `calls.py` with our server: what it told, and what the server did.
 fn with_our_server(twisted: Twisted, script: &str) -> (Vec<String>, Vec<String>) {
-    rt::block_on(async {
+    block_on(async {
         let log = Log::default();
         let (over, ended) = Deferred::new();
         let mut amp = Some(server(&log).on_connection_lost(move |_| _ = ended.callback(())));
@@ -32,7 +32,7 @@ fn with_twisted_server<F: Future<Output = Result<(), Failure>>>(
     script: &str,
     client: impl FnOnce(Remote) -> F,
 ) -> Vec<String> {
-    rt::block_on(async {
+    block_on(async {
         let mut server = twisted.start("calls.py", [script, "serve"]);
         let endpoint = TcpClientEndpoint::new(("127.0.0.1", server.port().await));
         let connection = connect_protocol(&endpoint, Amp::new()).await.unwrap();

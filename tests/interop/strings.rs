@@ -9,7 +9,7 @@ use rt::protocol::{
     Protocol, StreamClientEndpoint, StringHandler, Strings, TcpClientEndpoint, listen_tcp,
 };
 
-use crate::twisted::Twisted;
+use crate::twisted::{Twisted, block_on};
 
 /// What this side saw.
 #[derive(Default)]
@@ -191,7 +191,7 @@ pub(crate) fn same<T: PartialEq>(what: &str, ours: &[T], theirs: &[T]) {
 fn twisted_client_and_our_server() {
     let Some(twisted) = Twisted::find() else { return };
     for format in Format::ALL {
-        rt::block_on(async {
+        block_on(async {
             let strings = format.strings();
             let (factory, seen, over) = side(format, None);
             let port = listen_tcp("127.0.0.1:0", factory).unwrap();
@@ -211,7 +211,7 @@ fn twisted_client_and_our_server() {
 fn our_client_and_twisted_server() {
     let Some(twisted) = Twisted::find() else { return };
     for format in Format::ALL {
-        rt::block_on(async {
+        block_on(async {
             let strings = format.strings();
             let mut server = twisted.start("strings.py", [format.name(), "serve"]);
             let endpoint = TcpClientEndpoint::new(("127.0.0.1", server.port().await));
@@ -232,7 +232,7 @@ fn our_client_and_twisted_server() {
 fn too_long_for_either_side() {
     let Some(twisted) = Twisted::find() else { return };
     for format in Format::ALL {
-        rt::block_on(async {
+        block_on(async {
             let strings = [b"short".to_vec(), vec![b'x'; format.longest() + 1], b"not seen".to_vec()];
 
             let (factory, seen, over) = side(format, None);

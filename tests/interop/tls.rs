@@ -13,7 +13,7 @@ use rt::protocol::{
 
 use crate::calls_commands::{Log, Sum, server};
 use crate::strings::{Format, hex, port_of, received, reversed, same, side};
-use crate::twisted::Twisted;
+use crate::twisted::{Twisted, block_on};
 
 /// An authority and a server that it certifies, as files that Twisted can read; gone after the test.
 struct Certificates {
@@ -66,7 +66,7 @@ fn strings_of_a_twisted_client_and_our_server() {
     let Some(twisted) = Twisted::find() else { return };
     let certificates = Certificates::new("twisted_client");
     for format in Format::ALL {
-        rt::block_on(async {
+        block_on(async {
             let strings = format.strings();
             let (factory, seen, over) = side(format, None);
             let port = listen_tls("127.0.0.1:0", &certificates.acceptor(), factory).unwrap();
@@ -88,7 +88,7 @@ fn strings_of_our_client_and_a_twisted_server() {
     let Some(twisted) = Twisted::find() else { return };
     let certificates = Certificates::new("our_client");
     for format in Format::ALL {
-        rt::block_on(async {
+        block_on(async {
             let strings = format.strings();
             let mut server = twisted.start("strings.py", [format.name(), "serve", "--tls", certificates.path()]);
             let endpoint = TcpClientEndpoint::new(("127.0.0.1", server.port().await));
@@ -108,7 +108,7 @@ fn strings_of_our_client_and_a_twisted_server() {
 fn amp_of_a_twisted_client_goes_under_tls() {
     let Some(twisted) = Twisted::find() else { return };
     let certificates = Certificates::new("amp_twisted_client");
-    rt::block_on(async {
+    block_on(async {
         let log = Log::default();
         let (over, ended) = Deferred::new();
         let amp = server(&log).start_tls_responder(&certificates.acceptor());
@@ -126,7 +126,7 @@ fn amp_of_a_twisted_client_goes_under_tls() {
 fn amp_of_our_client_goes_under_tls() {
     let Some(twisted) = Twisted::find() else { return };
     let certificates = Certificates::new("amp_our_client");
-    rt::block_on(async {
+    block_on(async {
         let mut server = twisted.start("calls.py", ["tls", "serve", "--certificates", certificates.path()]);
         let endpoint = TcpClientEndpoint::new(("127.0.0.1", server.port().await));
         let connection = connect_protocol(&endpoint, Amp::new()).await.unwrap();

@@ -18,6 +18,11 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// However busy the machine is, a script that says nothing for so long says nothing any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Runs a test, and fails it if it takes too long.
+pub(crate) fn block_on<F: Future>(test: F) -> F::Output {
+    rt::block_on(async { rt::time::timeout(2 * PATIENCE, test).await.expect("both sides come to an end") })
+}
+
 /// Python with Twisted.
 #[derive(Clone, Copy)]
 pub(crate) struct Twisted {
@@ -25,17 +30,17 @@ pub(crate) struct Twisted {
 }
 
 impl Twisted {
-    /// `None`, with a word about it on standard error, where there is none.
+    /// `None`, with a word about it on standard error, where there is none, or `RT_INTEROP=skip` says that it is not wanted.
     pub(crate) fn find() -> Option<Self> {
         static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
         let python = FOUND.get_or_init(|| {
-            let reason = match environment() {
+            let wish = std::env::var("RT_INTEROP").unwrap_or_default();
+            let made = if wish == "skip" { Err("RT_INTEROP=skip".to_owned()) } else { environment() };
+            let reason = match made {
                 Ok(python) => return Some(python),
+                Err(reason) if wish == "require" => panic!("RT_INTEROP=require, and {reason}"),
                 Err(reason) => reason,
             };
-            if std::env::var_os("RT_INTEROP").is_some_and(|value| value == "require") {
-                panic!("RT_INTEROP=require, and {reason}");
-            }
             // Past the test harness, which shows what a test writes only if it fails.
             let _ = writeln!(std::io::stderr(), "skipped: interoperation with Twisted: {reason}");
             None

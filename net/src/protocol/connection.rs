@@ -220,7 +220,8 @@ impl Connection {
         Pass::Sent(count)
     }
 
-    /// Closes the connection when all is sent and no producer is registered. Nothing is read any more.
+    /// Closes the connection when all is sent. Nothing is read any more. A pull producer, and a push producer that was told to
+    /// pause, are waited for until they unregister.
     pub fn lose(&self, outside: &impl Outside) {
         if self.flags.get() & (Self::CONNECTED | Self::DISCONNECTING) != Self::CONNECTED {
             return;

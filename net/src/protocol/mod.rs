@@ -3,6 +3,12 @@
 //! A [`Protocol`] is told what happens on one connection: it was made, bytes came, it is gone. What it wants done it asks of a
 //! [`Transport`]. A [`Factory`] makes a protocol for each connection.
 //!
+//! - Servers: [`listen_tcp`] and its kin give a [`Port`]; [`ListenOptions`] has settings.
+//! - Clients: [`connect_tcp`] and its kin tell a [`ClientFactory`] how it goes and give a [`Connector`]; [`ReconnectingClientFactory`] comes
+//!   back. [`ConnectOptions`] has settings.
+//! - Both as values: [`TcpServerEndpoint`], [`HostnameEndpoint`] and others, also in writing: [`server_from_string`],
+//!   [`client_from_string`]. [`connect_protocol`] gives a Deferred of the running protocol.
+//!
 //! # The rules
 //!
 //! - `connection_made` comes first, `connection_lost` last; nothing comes after it.

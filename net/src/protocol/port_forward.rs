@@ -98,9 +98,10 @@ impl<E: StreamClientEndpoint> Protocol for ProxyServer<E> {
                 return Ok(());
             }
             match on_failure {
-                Some(on_failure) => Ok(on_failure(failure)),
-                None => Err(failure),
+                Some(on_failure) => on_failure(failure),
+                None => return Err(failure),
             }
+            Ok(())
         });
         drop(reported);
         self.link = Some(link);

@@ -10,8 +10,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 /// Makes a protocol by `factory` and runs it on `stream`, whose other end is `peer`: for endpoints of your own.
 ///
-/// It is [`drive`](crate::protocol::drive) with what a factory adds: under [`TlsClientEndpoint`](crate::protocol::TlsClientEndpoint) the
-/// stream goes under TLS first.
+/// It is [`drive`](crate::protocol::drive) with what a factory adds: under an endpoint of `wrap_client_tls` the stream goes
+/// under TLS first.
 ///
 /// # Errors
 ///

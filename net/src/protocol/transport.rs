@@ -41,7 +41,8 @@ impl Transport {
         self.0.write_sequence(&parts);
     }
 
-    /// Closes the connection when what was written is sent and no producer is registered. Nothing is read any more.
+    /// Closes the connection when what was written is sent. Nothing is read any more. A pull producer, and a push producer that was
+    /// told to pause, are waited for until they unregister.
     pub fn lose_connection(&self) {
         self.0.lose_connection();
     }

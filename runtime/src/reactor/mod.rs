@@ -207,6 +207,12 @@ impl Reactor {
         self.stale.set(false);
     }
 
+    /// The time as it was seen last since the last wait, so not earlier than that wait's end: for who asks often and can do with that.
+    #[inline]
+    pub(crate) fn turn_nanos(&self) -> u64 {
+        if self.stale.get() { self.now_nanos() } else { self.seen.get() }
+    }
+
     /// Whether `deadline` has come, with at most one look at the clock between two waits.
     #[inline]
     pub(crate) fn has_come(&self, deadline: u64) -> bool {

@@ -7,11 +7,12 @@ use std::panic::Location;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
+
 use super::{Flavor, Runtime};
 use crate::context;
 use crate::deferred;
 use crate::handle::{Shared, Tasks};
-use crate::primitives::{Condvar, Mutex};
 use crate::task;
 use crate::yield_now;
 
@@ -56,9 +57,7 @@ impl Leftovers {
     pub(super) fn take_tasks(&self) -> Vec<String> {
         let deadline = Instant::now() + LONG_PATIENCE;
         let mut threads = self.threads.lock();
-        while *threads > 0 && Instant::now() < deadline {
-            (threads, _) = self.all_closed.wait_timeout(threads, deadline.saturating_duration_since(Instant::now()));
-        }
+        while *threads > 0 && !self.all_closed.wait_until(&mut threads, deadline).timed_out() {}
         drop(threads);
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.sort_by_key(|place| (place.file(), place.line(), place.column()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::sleep::on_own_reactor;
 use crate::context;
 use crate::reactor::Reactor;
+use crate::reactor::clock::nanos;
 
 /// A point in time, as the clock of the runtime shows it: [`std::time::Instant`] that stands still when time is paused.
 ///
@@ -20,6 +21,14 @@ use crate::reactor::Reactor;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(std::time::Instant);
+
+/// Nanoseconds since a fixed moment, by the clock of the runtime that this thread is in: as its worker saw it last in this turn, which
+/// is a few polls ago at most. A look at the system's clock takes ten times as long.
+#[doc(hidden)]
+#[inline]
+pub fn turn_nanos() -> u64 {
+    on_own_reactor(Reactor::turn_nanos).unwrap_or_else(|| nanos(Instant::now().0))
+}
 
 impl Instant {
     /// The time by the clock of the runtime that this thread is in, else by the system's.

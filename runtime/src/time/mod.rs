@@ -42,6 +42,8 @@ pub use self::call_later::{DelayedCall, DelayedCallError, call_later};
 #[doc(hidden)]
 pub use self::hold::Hold;
 pub use self::instant::Instant;
+#[doc(hidden)]
+pub use self::instant::turn_nanos;
 pub use self::interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use self::sleep::{Sleep, sleep, sleep_until};
 pub use self::timeout::{Elapsed, Timeout, timeout, timeout_at};

@@ -199,7 +199,9 @@ impl LineHandler for Script {
         self.program.note(Event::Raw(raw.to_vec()));
         self.missing -= raw.len();
         if self.missing == 0 {
-            if self.program.copies { lines.set_line_mode(&rest.to_vec()) } else { lines.set_line_mode(rest) }
+            // A copy lies elsewhere than what came.
+            let copy = self.program.copies.then(|| rest.to_vec());
+            lines.set_line_mode(copy.as_deref().unwrap_or(rest));
         }
         if self.actions[0] & 1 == 1 {
             lines.pause_producing();

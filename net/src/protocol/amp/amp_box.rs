@@ -130,7 +130,7 @@ impl AmpBox {
     /// The argument cannot be written, or takes more bytes than a value may have.
     pub fn set_argument<T: Field>(&mut self, name: &str, argument: &T) -> Result<(), ArgumentError> {
         match argument.to_value(name)? {
-            Some(value) => self.insert(name, value).map_err(ArgumentError::Box)?,
+            Some(value) => self.insert(name, value).map_err(ArgumentError::Unfit)?,
             None => _ = self.remove(name),
         }
         Ok(())

@@ -57,7 +57,20 @@ pub trait Argument: Sized {
 ///
 /// Nobody needs to implement it.
 ///
+/// ```
+/// use rt::protocol::amp::Field;
+///
+/// assert_eq!(Option::<u8>::from_value("age", None), Ok(None));
+/// assert!(u8::from_value("age", None).is_err());
+/// ```
+///
 /// Counterpart: `twisted.protocols.amp.IArgumentType`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of AMP",
+    label = "this is no `Argument`, nor an `Option` of one",
+    note = "integers, floats, `bool`, `String`, `Vec<u8>`, `PathBuf`, and of `rt::protocol::amp` `Decimal`, `DateTime`, `ListOf<T>` and \
+            `AmpList<T>` can be; others implement `rt::protocol::amp::Argument`"
+)]
 pub trait Field: Sized {
     /// The argument `name`, whose value this is.
     ///

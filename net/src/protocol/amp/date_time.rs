@@ -187,6 +187,13 @@ fn date_of(days: i64) -> Option<(u16, u8, u8)> {
 }
 
 /// A date or time that does not exist, or not in the years 1 to 9999.
+///
+/// ```
+/// use rt::protocol::amp::{DateTime, NoSuchDateTime};
+/// use std::time::SystemTime;
+///
+/// assert_eq!(SystemTime::try_from(DateTime::utc(2026, 2, 30, 0, 0, 0)), Err(NoSuchDateTime));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSuchDateTime;
 

@@ -70,6 +70,12 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// A text that is no decimal number.
+///
+/// ```
+/// use rt::protocol::amp::{Decimal, NotDecimal};
+///
+/// assert_eq!("much".parse::<Decimal>(), Err(NotDecimal));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotDecimal;
 

@@ -7,6 +7,13 @@ use std::fmt;
 /// Why something is no box.
 ///
 /// Counterpart: `TooLong`, `NoEmptyBoxes` and `MalformedAmpBox` of `twisted.protocols.amp`.
+///
+/// ```
+/// use rt::protocol::amp::{AmpBox, BoxError};
+///
+/// assert_eq!(AmpBox::parse(b"HTTP"), Err(BoxError::KeyTooLong { length: 0x4854 }));
+/// assert_eq!(AmpBox::parse(b"\0\x03key"), Err(BoxError::CutOff));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BoxError {
@@ -59,6 +66,13 @@ impl fmt::Display for BoxError {
 impl Error for BoxError {}
 
 /// Why a box has not the arguments that were looked for, or cannot take them.
+///
+/// ```
+/// use rt::protocol::amp::{AmpBox, ArgumentError};
+///
+/// let error = AmpBox::new().argument::<u8>("age").unwrap_err();
+/// assert_eq!(error, ArgumentError::Missing { name: "age".to_owned() });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ArgumentError {
@@ -84,7 +98,7 @@ pub enum ArgumentError {
         expected: &'static str,
     },
     /// It does not go into a box.
-    Box(BoxError),
+    Unfit(BoxError),
 }
 
 impl fmt::Display for ArgumentError {
@@ -97,7 +111,7 @@ impl fmt::Display for ArgumentError {
             ArgumentError::Unwritable { name, expected } => {
                 write!(f, "the argument {name} cannot be written as {expected}")
             }
-            ArgumentError::Box(error) => error.fmt(f),
+            ArgumentError::Unfit(error) => error.fmt(f),
         }
     }
 }
@@ -150,6 +164,21 @@ impl Error for RemoteAmpError {}
 
 /// The peer failed with an error that the command does not know.
 ///
+/// ```
+/// use rt::protocol::amp::{Amp, Command, UnknownRemoteError};
+/// use rt::testing::StringTransportWithDisconnection;
+///
+/// #[derive(Command)]
+/// struct Ping;
+///
+/// let client = StringTransportWithDisconnection::new(Amp::new());
+/// let answer = client.handle().with(|amp, _| amp.call_remote(Ping))?;
+/// client.data_received(b"\0\x06_error\0\x011\0\x0b_error_code\0\x04BUSY\0\x12_error_description\0\x07not now\0\0");
+/// let failure = rt::deferred::failure_result_of(answer);
+/// assert_eq!(failure.downcast_ref::<UnknownRemoteError>().unwrap().code, b"BUSY");
+/// # Ok::<(), rt::protocol::HandleError>(())
+/// ```
+///
 /// Counterpart: `twisted.protocols.amp.UnknownRemoteError`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -170,6 +199,22 @@ impl Error for UnknownRemoteError {}
 
 /// The peer has no responder for the command.
 ///
+/// ```
+/// use rt::protocol::amp::{Amp, Command, UnhandledCommand};
+/// use rt::testing::StringTransportWithDisconnection;
+///
+/// #[derive(Command)]
+/// struct Ping;
+///
+/// let (client, server) = (Amp::new(), Amp::new());
+/// let (client, server) = (StringTransportWithDisconnection::new(client), StringTransportWithDisconnection::new(server));
+/// let answer = client.handle().with(|amp, _| amp.call_remote(Ping))?;
+/// server.data_received(&client.string_transport().value());
+/// client.data_received(&server.string_transport().value());
+/// assert!(rt::deferred::failure_result_of(answer).check::<UnhandledCommand>());
+/// # Ok::<(), rt::protocol::HandleError>(())
+/// ```
+///
 /// Counterpart: `twisted.protocols.amp.UnhandledCommand`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -188,6 +233,13 @@ impl Error for UnhandledCommand {}
 
 /// Why a command cannot be sent. On a connection that is gone, it is the
 /// [`ConnectionLost`](crate::protocol::ConnectionLost) instead.
+///
+/// ```
+/// use rt::protocol::amp::{Amp, AmpBox, CallError};
+///
+/// let too_early = Amp::new().remote().call_remote_string("Ping", AmpBox::new());
+/// assert_eq!(rt::deferred::failure_result_of(too_early).downcast_ref(), Some(&CallError::NotConnected));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
@@ -222,6 +274,16 @@ impl fmt::Display for CallError {
 impl Error for CallError {}
 
 /// Why a peer that sends boxes is hung up on: they make no conversation.
+///
+/// ```
+/// use rt::protocol::amp::Amp;
+/// use rt::testing::{Request, StringTransportWithDisconnection};
+///
+/// let side = StringTransportWithDisconnection::new(Amp::new());
+/// side.data_received(b"\0\x07_answer\0\x011\0\0");
+/// let Some(Request::AbortConnection(reason)) = side.string_transport().take_requests().pop() else { panic!() };
+/// assert_eq!(reason.to_string(), "the connection was lost: an answer to the question 1, which was not asked");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolViolation {

@@ -59,6 +59,7 @@ mod date_time;
 mod command;
 mod remote;
 mod dispatcher;
+mod receive;
 mod link;
 #[cfg(feature = "tls")]
 mod start_tls;

@@ -6,6 +6,14 @@ use std::mem;
 /// How much one box that the peer sends may hold.
 ///
 /// Twisted has no such limits.
+///
+/// ```
+/// use rt::protocol::amp::{BoxError, BoxLimits, BoxParser};
+///
+/// let mut parser = BoxParser::new(BoxLimits { keys: 1, ..BoxLimits::default() });
+/// let mut piece: &[u8] = b"\0\x01a\0\0\0\x01b\0\0\0\0";
+/// assert_eq!(parser.next_box(&mut piece), Err(BoxError::TooManyKeys { limit: 1 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BoxLimits {
     /// How many keys, counting a key that is there twice twice. 1,024 by default.

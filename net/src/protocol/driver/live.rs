@@ -69,6 +69,8 @@ pub(super) const TAKEN: u16 = 1 << 12;
 pub(super) const UNREAD: u16 = 1 << 13;
 /// [`Rare::drained`] is not empty.
 pub(super) const DRAIN_WAITED: u16 = 1 << 14;
+/// The writing side is closed, and the protocol was told.
+pub(super) const WRITE_CLOSED: u16 = 1 << 15;
 
 impl<S, P: Protocol> Live<S, P> {
     pub(super) fn new(stream: S, peer: Address, tls: Option<StartTls>, protocol: P) -> Self {
@@ -207,6 +209,7 @@ impl<S, P: Protocol> Live<S, P> {
 
     pub(super) fn write_is_closed(&self) {
         self.set(CLOSING_WRITE, false);
+        self.set(WRITE_CLOSED, true);
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -371,8 +374,9 @@ impl<S, P: Protocol> Outside for Live<S, P> {
         }
     }
 
+    /// Said again when it is asked for again.
     fn write_closed(&self) {
-        self.set(CLOSING_WRITE, true);
+        self.set(CLOSING_WRITE, !self.has(WRITE_CLOSED));
     }
 
     fn lost(&self, reason: ConnectionLost) {

@@ -19,16 +19,19 @@ impl Held {
         &self.bytes[self.start..]
     }
 
-    /// Appends `data`. Memory doubles as it grows, up to `expected` bytes: what may come is not reserved before it comes, and
-    /// no more than that is.
-    pub(super) fn append(&mut self, data: &[u8], expected: usize) {
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Appends `data`. Memory for up to `room` bytes is taken if there is too little: what has not come yet takes none unless the
+    /// caller says so.
+    pub(super) fn append(&mut self, data: &[u8], room: usize) {
         if self.start > 0 {
             self.bytes.drain(..mem::take(&mut self.start));
         }
         let needed = self.bytes.len() + data.len();
         if needed > self.bytes.capacity() {
-            let doubled = self.bytes.capacity().saturating_mul(2).clamp(MINIMUM, expected.max(MINIMUM));
-            self.bytes.reserve_exact(doubled.max(needed) - self.bytes.len());
+            self.bytes.reserve_exact(room.max(needed).max(MINIMUM) - self.bytes.len());
         }
         self.bytes.extend_from_slice(data);
     }
@@ -67,15 +70,10 @@ impl Held {
 
     /// Gives back memory that is not needed for these bytes, which may stay for long.
     pub(super) fn settle(&mut self) {
-        if self.bytes.capacity() > 2 * (self.bytes.len() - self.start).max(MINIMUM) {
+        if self.bytes.capacity() > 2 * self.len().max(MINIMUM) {
             self.bytes = self.as_slice().to_vec();
             self.start = 0;
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
     }
 }
 

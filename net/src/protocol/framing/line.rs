@@ -39,7 +39,8 @@ pub type LineReceiver<H> = LineProtocol<H, true>;
 /// A [`Protocol`] that receives lines and nothing else.
 ///
 /// Its differences from a [`LineReceiver`] are Twisted's: there is no [raw mode](Lines::set_raw_mode); when the connection is being closed, or a line
-/// is too long, the other lines that came with it are thrown away; and see [`LineHandler::line_length_exceeded`].
+/// is too long, the other lines that came with it are thrown away; where a delimiter of several bytes comes in pieces, its first part counts as one
+/// of the line, so that a line of nearly the longest length may be too long; and see [`LineHandler::line_length_exceeded`].
 ///
 /// Counterpart: `twisted.protocols.basic.LineOnlyReceiver`.
 ///
@@ -159,10 +160,9 @@ impl<H: LineHandler, const RAW: bool> LineProtocol<H, RAW> {
     /// Bytes came that may end the line that is held: what is held is not searched again, and no more is copied than belongs to that line.
     fn deliver_across(&mut self, transport: &Transport, data: &[u8]) {
         let Self { handler, state, .. } = self;
-        let searched = search_limit::<RAW>(state).saturating_sub(state.held.as_slice().len()).min(data.len());
+        let searched = search_limit::<RAW>(state).saturating_sub(state.held.len()).min(data.len());
         let Some(at) = state.delimiter.find_across(state.held.as_slice(), &data[..searched]) else {
-            let limit = state.limit();
-            state.held.append(data, limit);
+            state.append(data);
             let taken = state.held.take();
             let mut lines = Lines::new(transport, state, taken.as_slice());
             let stop = deliver_unfinished::<H, RAW>(handler, &mut lines);
@@ -170,7 +170,7 @@ impl<H: LineHandler, const RAW: bool> LineProtocol<H, RAW> {
             self.put_back(taken, left, stop);
             return self.go_on(transport, stop);
         };
-        let held = state.held.as_slice().len();
+        let held = state.held.len();
         let end = at + state.delimiter.len() - held;
         state.held.append(&data[..at.saturating_sub(held)], at);
         let taken = state.held.take();
@@ -263,6 +263,6 @@ impl<H: LineHandler, const RAW: bool> Protocol for LineProtocol<H, RAW> {
 
 impl<H, const RAW: bool> fmt::Debug for LineProtocol<H, RAW> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LineProtocol").field("undelivered", &self.state.held.as_slice().len()).finish_non_exhaustive()
+        f.debug_struct("LineProtocol").field("undelivered", &self.state.held.len()).finish_non_exhaustive()
     }
 }

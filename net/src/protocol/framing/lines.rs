@@ -237,7 +237,7 @@ impl Deref for Lines<'_> {
 
 impl fmt::Debug for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let undelivered = self.rest.len() + self.state.held.as_slice().len();
+        let undelivered = self.rest.len() + self.state.held.len();
         f.debug_struct("Lines")
             .field("transport", self.transport)
             .field("is_raw_mode", &self.state.is_raw)
@@ -303,6 +303,12 @@ impl LineState {
     /// Keeps bytes that nobody has looked at.
     pub(super) fn hold(&mut self, data: &[u8]) {
         self.is_partial = false;
-        self.held.append(data, self.limit());
+        self.append(data);
+    }
+
+    /// Keeps bytes behind others: memory doubles as it grows, up to the longest line.
+    pub(super) fn append(&mut self, data: &[u8]) {
+        let room = (2 * (self.held.len() + data.len())).min(self.limit());
+        self.held.append(data, room);
     }
 }

@@ -1,4 +1,7 @@
 //! Lines, netstrings and length-prefixed strings out of a stream of bytes.
+//!
+//! The receivers deliver from the piece of bytes that came. Only the unfinished end of it is copied, and searched once: a
+//! [`Held`](held::Held) holds it, until the rest of it comes or a pause ends.
 
 mod deliver_lines;
 mod delimiter;

@@ -110,9 +110,9 @@ impl<H: StringHandler, F: Format> StringReceiver<H, F> {
     /// Bytes came while none are held: they are delivered from where they are.
     fn deliver_from(&mut self, transport: &Transport, data: &[u8]) {
         let mut strings = Strings::new::<F>(transport, &mut self.state, data);
-        deliver::<H, F>(&mut self.handler, &mut strings);
+        let incomplete = deliver::<H, F>(&mut self.handler, &mut strings);
         let left = strings.rest.len();
-        self.state.held.put_in_front(&data[data.len() - left..]);
+        self.keep(&data[data.len() - left..], incomplete);
     }
 
     /// Bytes came behind others: no more is copied than belongs to the string that is held.
@@ -125,11 +125,11 @@ impl<H: StringHandler, F: Format> StringReceiver<H, F> {
             return self.deliver_held(transport);
         }
         while let Parsed::Incomplete(total) = parsed {
-            let missing = total.saturating_sub(state.held.as_slice().len());
+            let missing = total.saturating_sub(state.held.len());
             let Some((more, rest)) = data.split_at_checked(missing) else {
-                return state.held.append(data, total);
+                return state.append(data, total);
             };
-            state.held.append(more, total);
+            state.append(more, total);
             data = rest;
             parsed = F::parse(state.held.as_slice(), state.max_length);
         }
@@ -137,9 +137,9 @@ impl<H: StringHandler, F: Format> StringReceiver<H, F> {
         let mut strings = Strings::new::<F>(transport, state, data);
         deliver_parsed::<H, F>(handler, &mut strings, taken.as_slice(), parsed);
         drop(taken);
-        deliver::<H, F>(handler, &mut strings);
+        let incomplete = deliver::<H, F>(handler, &mut strings);
         let left = strings.rest.len();
-        state.held.put_in_front(&data[data.len() - left..]);
+        self.keep(&data[data.len() - left..], incomplete);
     }
 
     /// What is held may have strings in it.
@@ -149,28 +149,35 @@ impl<H: StringHandler, F: Format> StringReceiver<H, F> {
         }
         let taken = self.state.held.take();
         let mut strings = Strings::new::<F>(transport, &mut self.state, taken.as_slice());
-        let is_partial = deliver::<H, F>(&mut self.handler, &mut strings);
+        let incomplete = deliver::<H, F>(&mut self.handler, &mut strings);
         let left = strings.rest.len();
         self.state.held.put_back(taken, left);
-        if is_partial {
+        if incomplete.is_some() {
             self.state.held.settle();
+        }
+    }
+
+    /// Keeps bytes that were not delivered; `incomplete` says how many the string takes that they are the beginning of.
+    fn keep(&mut self, data: &[u8], incomplete: Option<usize>) {
+        if !data.is_empty() {
+            self.state.append(data, incomplete.unwrap_or(0));
         }
     }
 }
 
-/// Delivers what there is to deliver of `strings.rest`. Whether what is left is incomplete.
-fn deliver<H: StringHandler, F: Format>(handler: &mut H, strings: &mut Strings<'_>) -> bool {
+/// Delivers what there is to deliver of `strings.rest`. If what is left is incomplete: how many bytes it takes.
+fn deliver<H: StringHandler, F: Format>(handler: &mut H, strings: &mut Strings<'_>) -> Option<usize> {
     while !strings.rest.is_empty() && !strings.is_paused() {
         let bytes = strings.rest;
         let parsed = F::parse(bytes, strings.state.max_length);
         match &parsed {
-            Parsed::Incomplete(_) => return true,
+            Parsed::Incomplete(total) => return Some(*total),
             Parsed::String { total, .. } => strings.rest = &bytes[*total..],
             Parsed::TooLong(_) | Parsed::Malformed => {}
         }
         deliver_parsed::<H, F>(handler, strings, bytes, parsed);
     }
-    false
+    None
 }
 
 /// Delivers what was found in `bytes`, of which `strings.rest` is behind.
@@ -242,6 +249,6 @@ impl<H: StringHandler, F: Format> Protocol for StringReceiver<H, F> {
 
 impl<H, F> fmt::Debug for StringReceiver<H, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StringReceiver").field("undelivered", &self.state.held.as_slice().len()).finish_non_exhaustive()
+        f.debug_struct("StringReceiver").field("undelivered", &self.state.held.len()).finish_non_exhaustive()
     }
 }

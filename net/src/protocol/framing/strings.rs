@@ -177,7 +177,7 @@ impl Deref for Strings<'_> {
 
 impl fmt::Debug for Strings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let undelivered = self.rest.len() + self.state.held.as_slice().len();
+        let undelivered = self.rest.len() + self.state.held.len();
         f.debug_struct("Strings")
             .field("transport", self.transport)
             .field("undelivered", &undelivered)
@@ -219,6 +219,15 @@ pub(super) struct StringState {
     pub(super) is_stopped: bool,
     /// The peer has sent what cannot be gone on after.
     pub(super) is_broken: bool,
+}
+
+impl StringState {
+    /// Keeps bytes of a string that takes `total` bytes. Of those that have not come it makes room for seven times as many as have: moving a
+    /// string that grows is what costs most, and who announces much and sends little gets little.
+    pub(super) fn append(&mut self, data: &[u8], total: usize) {
+        let room = (8 * (self.held.len() + data.len())).min(total);
+        self.held.append(data, room);
+    }
 }
 
 /// Twisted's `MAX_LENGTH`.

@@ -2,6 +2,7 @@
 
 use crate::protocol::Transport;
 use rt_deferred::{Reactor, ReactorTime};
+use rt_runtime::time::turn_nanos;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -47,7 +48,8 @@ pub struct Timeout {
 }
 
 struct Inner {
-    clock: Rc<dyn ReactorTime>,
+    /// `None`: the runtime's, whose time is asked for without a look at the system's clock.
+    clock: Option<Rc<dyn ReactorTime>>,
     on_timeout: Box<dyn Fn(&Transport)>,
     transport: RefCell<Option<Transport>>,
     period: Cell<Option<Duration>>,
@@ -65,13 +67,9 @@ struct Armed {
 impl Timeout {
     /// One that waits for nothing yet, calls [`Transport::lose_connection`] when it is time, and goes by the runtime's timers.
     pub fn new() -> Self {
-        Self::over(Reactor.weak(), Box::new(Transport::lose_connection))
-    }
-
-    fn over(clock: Rc<dyn ReactorTime>, on_timeout: Box<dyn Fn(&Transport)>) -> Self {
         let inner = Inner {
-            clock,
-            on_timeout,
+            clock: None,
+            on_timeout: Box::new(Transport::lose_connection),
             transport: RefCell::default(),
             period: Cell::default(),
             deadline: Cell::default(),
@@ -82,7 +80,7 @@ impl Timeout {
 
     /// Goes by `clock` instead of the runtime's timers; to be called before a timeout is set.
     pub fn clock(self, clock: &dyn ReactorTime) -> Self {
-        self.rebuilt(|inner| inner.clock = clock.weak())
+        self.rebuilt(|inner| inner.clock = Some(clock.weak()))
     }
 
     /// Does `f` instead of [`Transport::lose_connection`] when it is time, such as
@@ -121,7 +119,7 @@ impl Timeout {
         if let Some(period) = inner.period.get()
             && inner.armed.borrow().is_some()
         {
-            inner.deadline.set(inner.clock.now() + period);
+            inner.deadline.set(inner.now() + period);
         }
     }
 
@@ -132,8 +130,17 @@ impl Timeout {
 }
 
 impl Inner {
+    /// The time since a moment of the clock's.
+    #[inline]
+    fn now(&self) -> Duration {
+        match &self.clock {
+            None => Duration::from_nanos(turn_nanos()),
+            Some(clock) => clock.now(),
+        }
+    }
+
     fn wait_for(self: &Rc<Self>, period: Duration) {
-        let deadline = self.clock.now() + period;
+        let deadline = self.now() + period;
         self.deadline.set(deadline);
         let is_early_enough = self.armed.borrow().as_ref().is_some_and(|armed| armed.at <= deadline);
         if !is_early_enough {
@@ -144,7 +151,11 @@ impl Inner {
 
     fn arm(self: &Rc<Self>, delay: Duration, at: Duration) {
         let weak = Rc::downgrade(self);
-        let take_back = self.clock.call_later(delay, Box::new(move || Inner::fire(&weak)));
+        let call = Box::new(move || Inner::fire(&weak));
+        let take_back = match &self.clock {
+            None => Reactor.call_later(delay, call),
+            Some(clock) => clock.call_later(delay, call),
+        };
         *self.armed.borrow_mut() = Some(Armed { at, take_back });
     }
 
@@ -159,7 +170,7 @@ impl Inner {
     fn fire(inner: &Weak<Self>) {
         let Some(inner) = inner.upgrade() else { return };
         drop(inner.armed.take());
-        let (now, deadline) = (inner.clock.now(), inner.deadline.get());
+        let (now, deadline) = (inner.now(), inner.deadline.get());
         if now < deadline {
             inner.arm(deadline - now, deadline);
             return;

@@ -3,7 +3,7 @@
 use super::wrapping::factory_by_field;
 use super::{Policy, ProtocolWrapper, Timeout, Wrapper, WrappingFactory};
 use crate::protocol::{Address, Backend, ClientFactory, ConnectionLost, Connector, Factory, Transport};
-use rt_deferred::{Failure, Reactor, ReactorTime};
+use rt_deferred::{Failure, ReactorTime};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,12 +38,12 @@ impl<F: Factory> TimeoutFactory<F> {
     /// Closes the connections of `factory` after `period` without bytes.
     pub fn new(factory: F, period: Duration) -> Self {
         let on_timeout: Rc<dyn Fn(&Transport)> = Rc::new(Transport::lose_connection);
-        Self { factory: WrappingFactory::new(factory, TimeoutPolicy { period, clock: Reactor.weak(), on_timeout }) }
+        Self { factory: WrappingFactory::new(factory, TimeoutPolicy { period, clock: None, on_timeout }) }
     }
 
     /// Goes by `clock` instead of the runtime's timers.
     pub fn clock(mut self, clock: &dyn ReactorTime) -> Self {
-        self.factory.policy_mut().clock = clock.weak();
+        self.factory.policy_mut().clock = Some(clock.weak());
         self
     }
 
@@ -58,7 +58,7 @@ factory_by_field!(TimeoutFactory, TimeoutProtocol<F::Protocol>);
 
 struct TimeoutPolicy {
     period: Duration,
-    clock: Rc<dyn ReactorTime>,
+    clock: Option<Rc<dyn ReactorTime>>,
     on_timeout: Rc<dyn Fn(&Transport)>,
 }
 
@@ -67,7 +67,8 @@ impl Policy for TimeoutPolicy {
 
     fn wrap(&mut self, _: &Address) -> Option<TimeoutWrapper> {
         let on_timeout = self.on_timeout.clone();
-        let timeout = Timeout::new().clock(&*self.clock).on_timeout(move |transport| on_timeout(transport));
+        let timeout = self.clock.iter().fold(Timeout::new(), |timeout, clock| timeout.clock(&**clock));
+        let timeout = timeout.on_timeout(move |transport| on_timeout(transport));
         Some(TimeoutWrapper { timeout, period: self.period })
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod connector;
+mod destination;
 mod endpoint;
 mod listener;
 
@@ -15,14 +16,15 @@ use crate::protocol::target::Target;
 use crate::protocol::{Address, ClientFactory, Connector, Factory, Port, Protocol, ProtocolHandle, ReactorTcp};
 use attempt::Attempt;
 use connector::MemoryConnector;
+use destination::Destination;
 use listener::{Door, Listener};
 use rt_deferred::{Clock, Failure, ReactorTime};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 #[cfg(unix)]
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -74,15 +76,6 @@ struct State {
     connect_error: Cell<Option<io::ErrorKind>>,
     /// The number that the next socket gets which asks for none.
     next_port: Cell<u16>,
-}
-
-/// What is connected to.
-#[derive(Clone, Debug, PartialEq)]
-enum Destination {
-    Tcp(String, u16),
-    #[cfg(unix)]
-    Unix(PathBuf),
-    Malformed(String),
 }
 
 impl MemoryReactor {
@@ -343,56 +336,6 @@ impl ReactorUnix for MemoryReactor {
 
     fn connect_unix<F: ClientFactory>(&self, path: impl AsRef<Path>, factory: F) -> Connector {
         MemoryConnector::begin(self.clone(), Destination::Unix(path.as_ref().to_owned()), factory)
-    }
-}
-
-impl Destination {
-    /// Whether it is what listens at `address`.
-    fn is_at(&self, address: &Address) -> bool {
-        match (self, address) {
-            (Destination::Tcp(_, port), Address::Ip(address)) => address.port() == *port,
-            #[cfg(unix)]
-            (Destination::Unix(path), Address::Unix(Some(listening))) => path == listening,
-            _ => false,
-        }
-    }
-
-    /// What the connection's end says that it is; every name is this host.
-    fn address(&self) -> Address {
-        match self {
-            Destination::Tcp(host, port) => {
-                let ip = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-                SocketAddr::new(ip, *port).into()
-            }
-            #[cfg(unix)]
-            Destination::Unix(path) => Address::Unix(Some(path.clone())),
-            Destination::Malformed(_) => Address::Memory,
-        }
-    }
-}
-
-impl From<Target> for Destination {
-    fn from(target: Target) -> Destination {
-        match target {
-            Target::Known(addresses) => match addresses.first() {
-                Some(address) => Destination::Tcp(address.ip().to_string(), address.port()),
-                None => Destination::Malformed("no address is given".to_owned()),
-            },
-            Target::Name(host, port) => Destination::Tcp(host, port),
-            Target::Malformed(what) => Destination::Malformed(what),
-        }
-    }
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Destination::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Destination::Tcp(host, port) => write!(f, "{host}:{port}"),
-            #[cfg(unix)]
-            Destination::Unix(path) => write!(f, "unix:{}", path.display()),
-            Destination::Malformed(_) => f.write_str("(no address)"),
-        }
     }
 }
 

@@ -1,0 +1,9 @@
+use rt::protocol::amp::Command;
+
+#[derive(Command)]
+enum Either {
+    This,
+    That,
+}
+
+fn main() {}
