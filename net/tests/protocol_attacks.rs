@@ -23,6 +23,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 const CLIENTS: usize = 10_000;
 /// What a connection in memory holds in each direction, besides what the protocol's side does.
@@ -299,6 +300,11 @@ fn hundreds_over_tcp_that_never_read() {
         let address = port.host().ip().unwrap();
         let mut honest = TcpStream::connect(address).await.unwrap();
         is_served(&mut honest, b"before").await;
+        // Each worker has the descriptors that it needs for timers.
+        for worker in 0..flavor::workers().max(1) {
+            let timer = || rt::time::sleep(Duration::from_micros(100));
+            rt::spawn_pinned(worker, timer).unwrap().await.unwrap();
+        }
         let before = descriptors();
 
         let mut clients = Vec::new();
