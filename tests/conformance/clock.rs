@@ -1,43 +1,21 @@
 //! A program of the corpus `clock`: delayed calls, looping calls and cooperative tasks on a virtual clock.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rt::deferred::{Clock, CooperativeTask, Cooperator, DelayedCall, LoopingCall, Outcome, defer_later, unhandled};
-use rt::{Deferred, Failure, Resolver};
+use rt::deferred::{CooperativeTask, Cooperator, DelayedCall, LoopingCall, Outcome, defer_later};
 use serde_json::{Value as Json, json};
 
-use crate::Replay;
-use crate::value::{Value, failure, kind, list, number, show, text};
-
-/// Runs the ops of a case.
-pub(crate) fn run(case: &Json) -> Replay {
-    // Unhandled failures are not recorded in this corpus.
-    let (replay, _) = unhandled::capture(|| {
-        let program = Rc::new(Program::default());
-        for op in list(&case["ops"]) {
-            program.op(text(&op["op"]), op);
-            program.now.set(program.now.get() + 1);
-        }
-        let (trace, end) = (program.trace.take().into(), program.final_state());
-        // What is abandoned from here on is no part of the recordings.
-        program.clear();
-        Replay { trace, end, has_leak: Rc::strong_count(&program) > 1 }
-    });
-    replay
-}
+use crate::stage::{self, Program as _, Stage, duration, ms};
+use crate::value::{Value, list, number, text};
 
 #[derive(Default)]
-struct Program {
-    /// The index of the op that runs.
-    now: Cell<usize>,
-    trace: RefCell<Vec<Json>>,
-    clock: Clock,
+pub(crate) struct Program {
+    stage: Rc<Stage>,
     calls: RefCell<BTreeMap<u64, DelayedCall>>,
-    deferreds: RefCell<BTreeMap<u64, Deferred<Value>>>,
-    resolvers: RefCell<BTreeMap<u64, Resolver<Value>>>,
     loops: RefCell<BTreeMap<u64, LoopingCall>>,
     runs: RefCell<BTreeMap<u64, usize>>,
     laters: RefCell<BTreeMap<u64, rt::deferred::Control>>,
@@ -45,13 +23,15 @@ struct Program {
     tasks: RefCell<BTreeMap<u64, CooperativeTask>>,
 }
 
-impl Program {
-    fn event(&self, what: Json) {
-        let Json::Array(mut what) = what else { unreachable!("an event is an array") };
-        what.splice(0..0, [json!(self.now.get()), json!(ms(self.clock.now()))]);
-        self.trace.borrow_mut().push(Json::Array(what));
-    }
+impl Deref for Program {
+    type Target = Rc<Stage>;
 
+    fn deref(&self) -> &Rc<Stage> {
+        &self.stage
+    }
+}
+
+impl stage::Program for Program {
     /// An op, or an action: most exist as both.
     fn op(self: &Rc<Self>, name: &str, op: &Json) {
         let id = || number(&op["id"]);
@@ -80,21 +60,7 @@ impl Program {
                 let waiting: Vec<Json> = waiting.map(|(id, call)| json!([id, ms(call.time())])).collect();
                 self.event(json!(["pending", waiting, self.clock.delayed_calls().len()]));
             }
-            "advance" => self.clock.advance(duration(&op["ms"])),
             "pump" => self.clock.pump(list(&op["ms"]).iter().map(duration)),
-            "new" => {
-                let (deferred, resolver) = Deferred::new();
-                self.deferreds.borrow_mut().insert(number(&op["d"]), deferred);
-                self.resolvers.borrow_mut().insert(number(&op["d"]), resolver);
-            }
-            "fire" => {
-                let fired = self.resolver(op).callback(Value::of(&op["v"]));
-                self.guarded(name, number(&op["d"]), fired);
-            }
-            "fail" => {
-                let fired = self.resolver(op).errback(failure(op));
-                self.guarded(name, number(&op["d"]), fired);
-            }
             "loop_new" => self.new_loop(id(), op),
             "loop_start" => {
                 let interval = duration(&op["ms"]);
@@ -142,34 +108,28 @@ impl Program {
             }
             "coop_stop" => self.cooperator(op).stop(),
             "coop_start" => self.cooperator(op).start(),
-            other => panic!("an op that the schema does not have: {other}"),
+            other => assert!(self.stage.op(other, op), "an op that the schema does not have: {other}"),
         }
     }
 
+    fn final_state(&self) -> Json {
+        let runs = self.runs.borrow();
+        let loops = self.loops.borrow();
+        let loops: serde_json::Map<String, Json> = loops
+            .iter()
+            .map(|(id, looping)| (id.to_string(), json!({ "running": looping.is_running(), "runs": runs[id] })))
+            .collect();
+        json!({ "time": ms(self.clock.now()), "pending": self.clock.delayed_calls().len(), "loops": loops })
+    }
+
+    fn clear(&self) {
+        drop((self.loops.take(), self.laters.take(), self.tasks.take(), self.cooperators.take(), self.calls.take()));
+    }
+}
+
+impl Program {
     fn act_all(self: &Rc<Self>, acts: &Json) {
         list(acts).iter().for_each(|action| self.op(text(&action["a"]), action));
-    }
-
-    fn outcome(&self, ret: &Json) -> Outcome<Value> {
-        match text(&ret["r"]) {
-            "const" => Outcome::Value(Value::of(&ret["v"])),
-            "raise" => Outcome::Failure(failure(ret)),
-            "deferred" => {
-                let deferred = self.deferreds.borrow_mut().remove(&number(&ret["d"]));
-                Outcome::Deferred(deferred.expect("each is returned by one entry"))
-            }
-            "succeed" => Outcome::Deferred(Deferred::succeed(Value::of(&ret["v"]))),
-            "fail" => Outcome::Deferred(Deferred::fail(failure(ret))),
-            other => panic!("a return that the schema does not have: {other}"),
-        }
-    }
-
-    fn unit(&self, ret: &Json) -> Outcome<()> {
-        match self.outcome(ret) {
-            Outcome::Value(_) => Outcome::Value(()),
-            Outcome::Failure(failure) => Outcome::Failure(failure),
-            Outcome::Deferred(deferred) => Outcome::Deferred(deferred.add_callback(drop)),
-        }
     }
 
     fn new_loop(self: &Rc<Self>, id: u64, op: &Json) {
@@ -225,21 +185,6 @@ impl Program {
         })
     }
 
-    /// Notes an outcome under these words.
-    fn watch(self: &Rc<Self>, deferred: Deferred<Value>, mut words: Vec<Json>) {
-        let program = Rc::clone(self);
-        drop(deferred.add_both(move |outcome: Result<Value, Failure>| {
-            words.push(show(&outcome));
-            program.event(Json::Array(words));
-        }));
-    }
-
-    fn guarded<E: Into<Failure>>(&self, what: &str, which: u64, result: Result<(), E>) {
-        if let Err(error) = result {
-            self.event(json!(["misuse", kind(&error.into()), what, which]));
-        }
-    }
-
     fn call(&self, id: u64) -> DelayedCall {
         self.calls.borrow()[&id].clone()
     }
@@ -255,42 +200,9 @@ impl Program {
     fn cooperator(&self, op: &Json) -> Cooperator {
         self.cooperators.borrow()[&number(&op["coop"])].clone()
     }
-
-    fn resolver(&self, op: &Json) -> Resolver<Value> {
-        self.resolvers.borrow()[&number(&op["d"])].clone()
-    }
-
-    fn final_state(&self) -> Json {
-        let runs = self.runs.borrow();
-        let loops = self.loops.borrow();
-        let loops: serde_json::Map<String, Json> = loops
-            .iter()
-            .map(|(id, looping)| (id.to_string(), json!({ "running": looping.is_running(), "runs": runs[id] })))
-            .collect();
-        json!({ "time": ms(self.clock.now()), "pending": self.clock.delayed_calls().len(), "loops": loops })
-    }
-
-    /// Drops every handle, and what the clock still holds.
-    fn clear(&self) {
-        let resolvers = self.resolvers.take();
-        resolvers.into_values().for_each(Resolver::detach);
-        let handles = (self.deferreds.take(), self.loops.take(), self.laters.take());
-        drop((handles, self.tasks.take(), self.cooperators.take(), self.calls.take()));
-        for call in self.clock.delayed_calls() {
-            call.cancel().expect("it is waiting");
-        }
-    }
 }
 
 /// How the looping call or the iterator itself is written.
 fn itself() -> Value {
     Value::of(&json!("@self"))
-}
-
-fn duration(ms: &Json) -> Duration {
-    Duration::from_millis(number(ms))
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).expect("milliseconds of a program")
 }

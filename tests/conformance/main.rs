@@ -9,6 +9,7 @@ mod deferred;
 mod producers;
 mod receivers;
 mod service;
+mod stage;
 mod value;
 
 use std::collections::BTreeMap;
@@ -23,10 +24,10 @@ type Run = fn(&Json) -> Replay;
 
 const CORPORA: [(&str, &[u8], Run); 5] = [
     ("deferred", include_bytes!("deferred.jsonl.gz"), deferred::run),
-    ("clock", include_bytes!("clock.jsonl.gz"), clock::run),
+    ("clock", include_bytes!("clock.jsonl.gz"), stage::run::<clock::Program>),
     ("producers", include_bytes!("producers.jsonl.gz"), producers::run),
     ("receivers", include_bytes!("receivers.jsonl.gz"), receivers::run),
-    ("service", include_bytes!("service.jsonl.gz"), service::run),
+    ("service", include_bytes!("service.jsonl.gz"), stage::run::<service::Program>),
 ];
 const DEVIATIONS: &str = include_str!("deviations.txt");
 

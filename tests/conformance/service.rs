@@ -4,44 +4,23 @@ mod client;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use rt::deferred::{Clock, unhandled};
+use rt::deferred::Outcome;
 use rt::protocol::ConnectionLost;
 use rt::service::{Service, ServiceError, ServiceHandle, Stopped, backoff_policy};
-use rt::{Deferred, Failure, Resolver};
+use rt::{Deferred, Failure};
 use serde_json::{Value as Json, json};
 
-use crate::Replay;
-use crate::value::{NULL, Value, failure, kind, list, number, show, text};
+use crate::stage::{self, Stage, duration, ms};
+use crate::value::{NULL, Value, list, number, text};
 use client::{Client, Connection};
 
-/// Runs the ops of a case.
-pub(crate) fn run(case: &Json) -> Replay {
-    // Unhandled failures are not recorded in this corpus.
-    let (replay, _) = unhandled::capture(|| {
-        let program = Rc::new(Program::default());
-        for op in list(&case["ops"]) {
-            program.op(text(&op["op"]), op);
-            program.now.set(program.now.get() + 1);
-        }
-        let (trace, end) = (program.trace.take().into(), program.final_state());
-        // What is abandoned from here on is no part of the recordings.
-        program.clear();
-        Replay { trace, end, has_leak: Rc::strong_count(&program) > 1 }
-    });
-    replay
-}
-
 #[derive(Default)]
-struct Program {
-    /// The index of the op that runs.
-    now: Cell<usize>,
-    trace: RefCell<Vec<Json>>,
-    clock: Clock,
-    deferreds: RefCell<BTreeMap<u64, Deferred<Value>>>,
-    resolvers: RefCell<BTreeMap<u64, Resolver<Value>>>,
+pub(crate) struct Program {
+    stage: Rc<Stage>,
     services: RefCell<BTreeMap<u64, ServiceHandle<Recorded>>>,
     clients: RefCell<BTreeMap<u64, Client>>,
     /// By client.
@@ -92,38 +71,30 @@ impl Service for Recorded {
         self.about.stopped.borrow_mut().push(NULL);
         program.stopping.borrow_mut().push((self.about.clone(), ordinal));
         let Some(ret) = self.about.stops.get(ordinal) else { return Ok(()) };
-        let value = program.outcome(ret);
+        let outcome = program.outcome(ret);
         drop(program);
-        let value = value.await?;
+        let value = match outcome {
+            Outcome::Value(value) => value,
+            Outcome::Failure(failure) => return Err(failure),
+            Outcome::Deferred(deferred) => deferred.await?,
+        };
         self.about.stopped.borrow_mut()[ordinal] = value;
         Ok(())
     }
 }
 
-impl Program {
-    fn event(&self, what: Json) {
-        let Json::Array(mut what) = what else { unreachable!("an event is an array") };
-        what.splice(0..0, [json!(self.now.get()), json!(ms(self.clock.now()))]);
-        self.trace.borrow_mut().push(Json::Array(what));
-    }
+impl Deref for Program {
+    type Target = Rc<Stage>;
 
+    fn deref(&self) -> &Rc<Stage> {
+        &self.stage
+    }
+}
+
+impl stage::Program for Program {
     fn op(self: &Rc<Self>, name: &str, op: &Json) {
         let id = || number(&op["id"]);
         match name {
-            "advance" => self.clock.advance(duration(&op["ms"])),
-            "new" => {
-                let (deferred, resolver) = Deferred::new();
-                self.deferreds.borrow_mut().insert(number(&op["d"]), deferred);
-                self.resolvers.borrow_mut().insert(number(&op["d"]), resolver);
-            }
-            "fire" => {
-                let fired = self.resolver(op).callback(Value::of(&op["v"]));
-                self.guarded(name, number(&op["d"]), fired.map_err(Failure::from));
-            }
-            "fail" => {
-                let fired = self.resolver(op).errback(failure(op));
-                self.guarded(name, number(&op["d"]), fired.map_err(Failure::from));
-            }
             "service" => self.add(op, false, &op["stops"]),
             "multi" => self.add(op, true, &Json::Null),
             "client" => {
@@ -162,29 +133,35 @@ impl Program {
                 let delays = list(&op["attempts"]).iter().map(|attempt| policy(attempt_number(attempt)));
                 self.event(json!(["delays", delays.map(ms).collect::<Vec<_>>()]));
             }
-            other => panic!("an op that the schema does not have: {other}"),
+            other => assert!(self.stage.op(other, op), "an op that the schema does not have: {other}"),
         }
     }
 
+    fn final_state(&self) -> Json {
+        let services = self.services.borrow();
+        let running: serde_json::Map<String, Json> =
+            services.iter().map(|(id, service)| (id.to_string(), service.is_running().into())).collect();
+        json!({ "time": ms(self.clock.now()), "pending": self.clock.delayed_calls().len(), "running": running })
+    }
+
+    fn clear(&self) {
+        let services = self.services.take();
+        for service in services.values() {
+            drop((service.disown_service_parent(), service.stop_service()));
+        }
+        let connections: Vec<_> = self.connections.take().into_values().flatten().collect();
+        connections.iter().filter(|connection| connection.is_alive()).for_each(|it| it.lose(ConnectionLost::Done));
+        drop((services, self.clients.take(), self.stopping.take()));
+    }
+}
+
+impl Program {
     fn add(self: &Rc<Self>, op: &Json, is_multi: bool, stops: &Json) {
         let about = About { id: number(&op["id"]), is_multi, stops: stops.clone(), stopped: RefCell::default() };
         let id = about.id;
         let service = ServiceHandle::new(Recorded { program: Rc::downgrade(self), about: Rc::new(about) });
         service.set_name(op["name"].as_str()).expect("it has no parent");
         self.services.borrow_mut().insert(id, service);
-    }
-
-    /// What a return of the script comes to.
-    fn outcome(&self, ret: &Json) -> Deferred<Value> {
-        match text(&ret["r"]) {
-            "const" | "succeed" => Deferred::succeed(Value::of(&ret["v"])),
-            "raise" | "fail" => Deferred::fail(failure(ret)),
-            "deferred" => {
-                let deferred = self.deferreds.borrow_mut().remove(&number(&ret["d"]));
-                deferred.expect("each is returned by one entry")
-            }
-            other => panic!("a return that the schema does not have: {other}"),
-        }
     }
 
     /// Stops something, and tells with what it stopped in the words of the recordings.
@@ -198,21 +175,6 @@ impl Program {
         })
     }
 
-    /// Notes an outcome under these words.
-    fn watch(self: &Rc<Self>, deferred: Deferred<Value>, mut words: Vec<Json>) {
-        let program = Rc::clone(self);
-        drop(deferred.add_both(move |outcome: Result<Value, Failure>| {
-            words.push(show(&outcome));
-            program.event(Json::Array(words));
-        }));
-    }
-
-    fn guarded(&self, what: &str, which: u64, result: Result<(), Failure>) {
-        if let Err(error) = result {
-            self.event(json!(["misuse", kind(&error), what, which]));
-        }
-    }
-
     fn tree_guarded(&self, what: &str, which: u64, result: Result<(), ServiceError>) {
         if result.is_err() {
             self.event(json!(["misuse", "RuntimeError", what, which]));
@@ -221,33 +183,6 @@ impl Program {
 
     fn service(&self, id: &Json) -> ServiceHandle<Recorded> {
         self.services.borrow()[&number(id)].clone()
-    }
-
-    fn resolver(&self, op: &Json) -> Resolver<Value> {
-        self.resolvers.borrow()[&number(&op["d"])].clone()
-    }
-
-    fn final_state(&self) -> Json {
-        let services = self.services.borrow();
-        let running: serde_json::Map<String, Json> =
-            services.iter().map(|(id, service)| (id.to_string(), service.is_running().into())).collect();
-        json!({ "time": ms(self.clock.now()), "pending": self.clock.delayed_calls().len(), "running": running })
-    }
-
-    /// Drops every handle, and what the clock still holds.
-    fn clear(&self) {
-        let resolvers = self.resolvers.take();
-        resolvers.into_values().for_each(Resolver::detach);
-        let services = self.services.take();
-        for service in services.values() {
-            drop((service.disown_service_parent(), service.stop_service()));
-        }
-        let connections: Vec<_> = self.connections.take().into_values().flatten().collect();
-        connections.iter().filter(|connection| connection.is_alive()).for_each(|it| it.lose(ConnectionLost::Done));
-        drop((services, self.deferreds.take(), self.clients.take(), self.stopping.take()));
-        for call in self.clock.delayed_calls() {
-            call.cancel().expect("it is waiting");
-        }
     }
 }
 
@@ -285,12 +220,4 @@ fn policy(node: &Json) -> impl Fn(u32) -> Duration + use<> {
 
 fn attempt_number(json: &Json) -> u32 {
     u32::try_from(number(json)).expect("the number of an attempt")
-}
-
-fn duration(ms: &Json) -> Duration {
-    Duration::from_millis(number(ms))
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).expect("milliseconds of a program")
 }

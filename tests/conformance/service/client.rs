@@ -12,8 +12,9 @@ use rt::testing::{Request, StringTransportWithDisconnection};
 use rt::{Deferred, Failure};
 use serde_json::{Value as Json, json};
 
-use super::{Program, duration, failure, list, ms, number, policy, text};
-use crate::value::Value;
+use super::{Program, policy};
+use crate::stage::{duration, ms};
+use crate::value::{Value, failure, list, number, text};
 
 pub(super) type Client = ServiceHandle<ClientService<Scripted, Numbers>>;
 
@@ -36,7 +37,7 @@ impl Program {
                 let ordinal = prepared.replace(prepared.get() + 1);
                 program.event(json!(["prepare", id, ordinal]));
                 match script.get(ordinal) {
-                    Some(ret) => Outcome::Deferred(program.outcome(ret).add_callback(drop::<Value>)),
+                    Some(ret) => program.unit(ret),
                     None => Outcome::Value(()),
                 }
             });
