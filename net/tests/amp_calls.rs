@@ -408,7 +408,6 @@ fn as_many_commands_as_allowed_and_more() {
         assert!(!link.server.handle().transport().is_paused());
         // What a connection does when reading goes on.
         link.server.handle().with(Protocol::reading_resumed).unwrap();
-        link.server.handle().with(rt::protocol::Protocol::reading_resumed).unwrap();
         let left = usize::try_from(4 - total).unwrap();
         assert_eq!(asked.borrow().len(), left.min(2));
     }
@@ -428,7 +427,6 @@ fn paused_by_somebody_else() {
     assert!(written(&link.server).is_empty());
     link.server.handle().transport().resume_producing();
     link.server.handle().with(Protocol::reading_resumed).unwrap();
-    link.server.handle().with(rt::protocol::Protocol::reading_resumed).unwrap();
     link.pump();
     assert_eq!(success_result_of(answer).total, 3);
 }

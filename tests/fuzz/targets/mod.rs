@@ -12,12 +12,6 @@ type Body = fn(&[u8]);
 
 /// A name, which is that of a file in `fuzz/fuzz_targets` and of a directory in `fuzz/corpus`, with its body.
 pub(crate) const TARGETS: [(&str, Body); 7] = [
-/// What a target does with an input.
-type Target = fn(&[u8]);
-
-/// A name, which is that of a file in `fuzz/fuzz_targets` and of a directory in `fuzz/corpus`, and what it does with an input. It
-/// panics if something does not hold.
-pub(crate) const TARGETS: [(&str, Target); 7] = [
     ("line_receiver", receivers::line_receiver),
     ("line_only_receiver", receivers::line_only_receiver),
     ("netstring_receiver", receivers::netstring_receiver),

@@ -199,7 +199,6 @@ impl LineHandler for Script {
         self.program.note(Event::Raw(raw.to_vec()));
         self.missing -= raw.len();
         if self.missing == 0 {
-            // A copy lies elsewhere than what came.
             let copy = self.program.copies.then(|| rest.to_vec());
             lines.set_line_mode(copy.as_deref().unwrap_or(rest));
         }
