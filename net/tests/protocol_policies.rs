@@ -393,3 +393,19 @@ fn a_handle_reaches_the_protocol_within() {
     });
     assert_eq!(data, Ok(b"for it".to_vec()));
 }
+
+#[test]
+fn a_timeout_that_is_for_ever() {
+    let clock = Clock::new();
+    clock.advance(seconds(1));
+    let connection = Connection::new(AccumulatingProtocol::new());
+    let timeout = Timeout::new().clock(&clock);
+    timeout.set_timeout(&connection.handle().transport(), Some(Duration::MAX));
+    timeout.reset_timeout();
+    clock.advance(seconds(1_000_000));
+    assert!(!connection.handle().transport().is_disconnecting());
+    timeout.set_timeout(&connection.handle().transport(), Some(seconds(1)));
+    clock.advance(seconds(1));
+    assert!(connection.handle().transport().is_disconnecting());
+    assert!(clock.delayed_calls().is_empty());
+}

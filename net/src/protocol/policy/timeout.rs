@@ -121,7 +121,7 @@ impl Timeout {
         if let Some(period) = inner.period.get()
             && inner.armed.borrow().is_some()
         {
-            inner.deadline.set(inner.clock.now() + period);
+            inner.deadline.set(inner.clock.now().saturating_add(period));
         }
     }
 
@@ -133,7 +133,7 @@ impl Timeout {
 
 impl Inner {
     fn wait_for(self: &Rc<Self>, period: Duration) {
-        let deadline = self.clock.now() + period;
+        let deadline = self.clock.now().saturating_add(period);
         self.deadline.set(deadline);
         let is_early_enough = self.armed.borrow().as_ref().is_some_and(|armed| armed.at <= deadline);
         if !is_early_enough {
