@@ -120,6 +120,7 @@ impl Timeout {
             && inner.armed.borrow().is_some()
         {
             inner.deadline.set(inner.now() + period);
+            inner.deadline.set(inner.clock.now().saturating_add(period));
         }
     }
 
@@ -141,6 +142,7 @@ impl Inner {
 
     fn wait_for(self: &Rc<Self>, period: Duration) {
         let deadline = self.now() + period;
+        let deadline = self.clock.now().saturating_add(period);
         self.deadline.set(deadline);
         let is_early_enough = self.armed.borrow().as_ref().is_some_and(|armed| armed.at <= deadline);
         if !is_early_enough {
