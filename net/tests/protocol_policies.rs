@@ -425,6 +425,8 @@ async fn an_idle_connection_is_closed_and_its_timer_goes_with_it() {
     let handle = rt::protocol::drive(far, factory.build_protocol(&Address::Memory).unwrap());
     drop(near);
     handle.transport().closed().await.unwrap();
+}
+
 #[test]
 fn a_timeout_that_is_for_ever() {
     let clock = Clock::new();
