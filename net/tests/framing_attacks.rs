@@ -1,42 +1,13 @@
 //! Peers that want receivers to hold more than their limits. A process of its own, for its memory.
 
+#[path = "../../tests/support/counting.rs"]
+mod counting;
+
 use rt::protocol::{
     Int32StringReceiver, LineHandler, LineOnlyReceiver, LineReceiver, Lines, NetstringReceiver, Protocol,
     StringHandler, Strings,
 };
 use rt::testing::StringTransport;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-/// Counts the bytes that each thread has allocated and not freed.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
-}
-
-// SAFETY: it passes every call on to the system's allocator, unchanged, and only counts beside it.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller keeps to the contract of `alloc`, which is the same there.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: `block` came from `alloc` above, that is from the system's allocator, with this layout.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[derive(Default)]
 struct Tally {
@@ -61,8 +32,8 @@ impl StringHandler for Tally {
 /// Sends pieces until they end or the connection is lost; how much memory the receiver held at most, and holds at the end.
 fn held_at_most<'a, P: Protocol>(receiver: &mut P, pieces: impl Iterator<Item = &'a [u8]>) -> (usize, usize) {
     let transport = StringTransport::new().transport();
-    let before = HELD.get();
-    let held = || usize::try_from(HELD.get() - before).expect("it frees no more than it allocates");
+    let before = counting::held();
+    let held = || usize::try_from(counting::held() - before).expect("it frees no more than it allocates");
     let mut most = 0;
     for piece in pieces.take_while(|_| !transport.is_disconnecting()) {
         receiver.data_received(&transport, piece);

@@ -5,7 +5,7 @@
 
 #[path = "../../tests/support/flavor.rs"]
 mod flavor;
-#[path = "support/counting.rs"]
+#[path = "../../tests/support/counting.rs"]
 mod counting;
 
 use counting::held;
@@ -301,10 +301,7 @@ fn hundreds_over_tcp_that_never_read() {
         let mut honest = TcpStream::connect(address).await.unwrap();
         is_served(&mut honest, b"before").await;
         // Each worker has the descriptors that it needs for timers.
-        for worker in 0..flavor::workers().max(1) {
-            let timer = || rt::time::sleep(Duration::from_micros(100));
-            rt::spawn_pinned(worker, timer).unwrap().await.unwrap();
-        }
+        flavor::timers_everywhere().await;
         let before = descriptors();
 
         let mut clients = Vec::new();

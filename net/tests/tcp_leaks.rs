@@ -3,44 +3,18 @@
 
 #[path = "../../tests/support/flavor.rs"]
 mod flavor;
+#[path = "support/leaks.rs"]
+mod leaks;
 
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+use leaks::leaves_nothing;
 use rt::net::{TcpListener, TcpStream, serve};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicIsize, Ordering};
 
 /// Opened, used and closed in one run; so many at a time.
 const CONNECTIONS: usize = 10_000;
 const AT_A_TIME: usize = 100;
-/// Less than any allocation that each connection could leave.
-const A_WORD_EACH: isize = (CONNECTIONS * size_of::<usize>()) as isize;
-const MOST_RUNS: usize = 4;
-
-/// Counts the bytes that are allocated now.
-struct Counting;
-
-static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: it passes every call on to the system's allocator, unchanged, and only counts beside it.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        // SAFETY: the caller keeps to the contract of `alloc`, which is the same there.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        // SAFETY: `block` came from `alloc` above, that is from the system's allocator, with this layout.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn twenty_thousand_connections_leave_no_descriptor_and_no_memory() {
@@ -59,21 +33,7 @@ fn twenty_thousand_connections_leave_no_descriptor_and_no_memory() {
             })
             .into_future(),
         );
-        // The first run fills pools and tables, which stay. How full they are when a run ends differs a little with several workers; what
-        // is lost with each connection is lost in each run.
-        run(address).await;
-        let before = descriptors();
-        let mut left = Vec::new();
-        for _ in 0..MOST_RUNS {
-            let before = ALLOCATED.load(Ordering::Relaxed);
-            run(address).await;
-            left.push(ALLOCATED.load(Ordering::Relaxed) - before);
-            if left.iter().any(|&bytes| bytes < A_WORD_EACH) {
-                break;
-            }
-        }
-        assert_eq!(descriptors(), before);
-        assert!(left.iter().any(|&bytes| bytes < A_WORD_EACH), "left of {CONNECTIONS} connections, in bytes: {left:?}");
+        leaves_nothing(CONNECTIONS, async || run(address).await).await;
         server.abort();
     });
 }
@@ -100,8 +60,4 @@ async fn talk(address: SocketAddr) {
     assert_eq!(answer, "hello");
     // Resets the connection's end, so that 20,000 of them do not use up the ports.
     stream.set_linger(Some(std::time::Duration::ZERO)).unwrap();
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }

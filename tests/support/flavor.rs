@@ -39,3 +39,11 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 pub(crate) fn one_thread() -> Runtime {
     Builder::new_current_thread().build().unwrap()
 }
+
+/// Each worker has had a timer, and so has the descriptor that its timers need, from here on.
+pub(crate) async fn timers_everywhere() {
+    for worker in 0..workers().max(1) {
+        let timer = || rt::time::sleep(std::time::Duration::from_micros(100));
+        rt::spawn_pinned(worker, timer).unwrap().await.unwrap();
+    }
+}

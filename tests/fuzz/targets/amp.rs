@@ -2,8 +2,8 @@
 
 use rt::protocol::amp::{AmpBox, BoxError, BoxLimits, BoxParser};
 
+use super::counting;
 use super::input::{Cut, Input};
-use super::memory;
 
 /// What the smallest buffers and an error take.
 const SMALL: usize = 256;
@@ -28,7 +28,7 @@ fn parse(cut: Cut, stream: &[u8], limits: BoxLimits) -> (Vec<AmpBox>, Option<Box
     let mut boxes = Vec::new();
     let mut parser = BoxParser::new(limits);
     for mut piece in cut.pieces(stream) {
-        let before = memory::held();
+        let before = counting::held();
         let length = piece.len();
         loop {
             match parser.next_box(&mut piece) {
@@ -40,7 +40,7 @@ fn parse(cut: Cut, stream: &[u8], limits: BoxLimits) -> (Vec<AmpBox>, Option<Box
                 }
             }
         }
-        let more = memory::held() - before;
+        let more = counting::held() - before;
         let most = 2 * (limits.bytes + length) + boxes.capacity() * size_of::<AmpBox>() + length + SMALL;
         assert!(more <= most as isize, "{more} bytes more are held, of {most}");
     }

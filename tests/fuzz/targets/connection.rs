@@ -8,14 +8,14 @@ use std::task::Poll;
 use rt::protocol::connection::{Connection, Outside, Pass};
 use rt::protocol::{ConnectionLost, Producer, WriteLimits};
 
+use super::counting;
 use super::input::Input;
-use super::memory;
 
 const LIMITS: WriteLimits = WriteLimits { low: 16, high: 64, cap: Some(4096) };
 
 /// Each byte is something that happens, with one more where it needs a number.
 pub(crate) fn connection(data: &[u8]) {
-    let before = memory::held();
+    let before = counting::held();
     let world = Rc::new(World {
         connection: Connection::new(LIMITS),
         sent: RefCell::default(),
@@ -40,7 +40,7 @@ pub(crate) fn connection(data: &[u8]) {
         }
         assert_eq!(*world.sent.borrow(), *world.written.borrow(), "all that was written is sent before it closes");
     }
-    let held = memory::held() - before;
+    let held = counting::held() - before;
     assert!(held < 1 << 20, "{held} bytes are held");
 }
 

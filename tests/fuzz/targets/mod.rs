@@ -2,9 +2,10 @@
 
 mod amp;
 mod connection;
+#[path = "../../support/counting.rs"]
+mod counting;
 mod endpoint_strings;
 mod input;
-mod memory;
 mod receivers;
 
 /// Does something with an input. It panics if something does not hold.

@@ -9,8 +9,8 @@ use rt::protocol::{
     LineOnlyReceiver, LineReceiver, Lines, NetstringReceiver, Protocol, StringHandler, Strings, Transport,
 };
 
+use super::counting;
 use super::input::{Cut, Input};
-use super::memory;
 
 /// A script in five bytes, a limit and a delimiter; the rest is the stream.
 pub(crate) fn line_receiver(data: &[u8]) {
@@ -84,7 +84,7 @@ fn check<P: Protocol>(input: &mut Input<'_>, max_length: usize, build: impl Fn(P
 }
 
 fn run<P: Protocol>(program: Program, mut receiver: P, stream: &[u8], cut: Cut, max_length: usize) {
-    let before = memory::held();
+    let before = counting::held();
     let transport = Transport::new(program.state.clone());
     receiver.connection_made(&transport);
     for piece in cut.pieces(stream) {
@@ -96,7 +96,7 @@ fn run<P: Protocol>(program: Program, mut receiver: P, stream: &[u8], cut: Cut, 
             if !program.notes {
                 // A delimiter or prefix, and twice that for a buffer that grows.
                 let most = 2 * (max_length + 16) + piece.len() + BESIDE;
-                let held = memory::held() - before;
+                let held = counting::held() - before;
                 assert!(held <= most as isize, "{held} bytes are held while paused, of {most}");
             }
             transport.resume_producing();
@@ -104,7 +104,7 @@ fn run<P: Protocol>(program: Program, mut receiver: P, stream: &[u8], cut: Cut, 
         }
         if !program.notes && !transport.is_disconnecting() {
             let most = 2 * (max_length + 16) + BESIDE;
-            let held = memory::held() - before;
+            let held = counting::held() - before;
             assert!(held <= most as isize, "{held} bytes are held, of {most}");
         }
     }
