@@ -10,9 +10,12 @@ mod silence;
 
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use protocols::{Log, Noting, NotingFactory, Quirk};
-use rt::deferred::{Clock, unhandled};
+use rt::deferred::{Clock, Failure, unhandled};
 use rt::net::{TcpListener, TcpStream};
-use rt::protocol::{Address, ConnectOptions, ReconnectingClientFactory, connect_tcp};
+use rt::protocol::{
+    Address, ClientFactory, ConnectOptions, ConnectionLost, Connector, Factory, Protocol, Reconnecting,
+    ReconnectingClientFactory, Transport, connect_tcp,
+};
 use rt::task::yield_now;
 use rt::time::Duration;
 #[cfg(target_os = "linux")]
@@ -443,5 +446,117 @@ fn unused_connector_is_freed() {
             yield_now().await;
         }
         drop(connector);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn factory_of_an_attempt_is_stopped_at_the_end_of_the_runtime() {
+    let log = Log::default();
+    let ((), lost) = unhandled::capture(|| {
+        let runtime = flavor::one_thread();
+        let _silence = runtime.block_on(async {
+            let silence = Silence::new().await;
+            connect_tcp(silence.address, ReconnectingClientFactory::new(NotingFactory::new(&log).again(1)));
+            log.until(2).await;
+            silence
+        });
+        drop(runtime);
+    });
+    assert!(lost.is_empty(), "{lost:?}");
+    let log = log.take();
+    assert_eq!(log[..2], ["start", "connecting"]);
+    assert!(log[2].starts_with("failed cancelled: "), "{log:?}");
+    assert_eq!(log[3..], ["stop"]);
+}
+
+#[test]
+fn a_wait_for_ever() {
+    flavor::block_on(async {
+        let log = Log::default();
+        let factory = ReconnectingClientFactory::new(NotingFactory::new(&log))
+            .initial_delay(Duration::MAX)
+            .max_delay(Duration::MAX)
+            .jitter(0.0);
+        let reconnecting = factory.reconnecting();
+        connect_tcp(nobody().await, factory);
+        log.until(4).await;
+        assert_eq!(log.take(), ["start", "connecting", "failed connection refused", "stop"]);
+        assert_eq!(reconnecting.delay(), Duration::MAX);
+        reconnecting.stop_trying();
+    });
+}
+
+/// Has it done with trying as soon as it is connected, or when it is to make a protocol.
+struct Content {
+    reconnecting: Reconnecting,
+    connector: Option<Connector>,
+    log: Log,
+    at_once: bool,
+}
+
+impl Content {
+    fn has_done(&self) {
+        self.reconnecting.stop_trying();
+        self.connector.as_ref().unwrap().stop_connecting();
+    }
+}
+
+impl Factory for Content {
+    type Protocol = ContentProtocol;
+    fn build_protocol(&mut self, _: &Address) -> Option<ContentProtocol> {
+        if self.at_once {
+            self.has_done();
+        }
+        let (reconnecting, connector) = (self.reconnecting.clone(), self.connector.clone());
+        Some(ContentProtocol(Content { reconnecting, connector, log: self.log.clone(), at_once: self.at_once }))
+    }
+}
+
+impl ClientFactory for Content {
+    fn started_connecting(&mut self, connector: &Connector) {
+        self.connector = Some(connector.clone());
+    }
+    fn client_connection_failed(&mut self, _: &Connector, reason: &Failure) {
+        self.log.note(format!("failed {reason}"));
+    }
+    fn client_connection_lost(&mut self, _: &Connector, reason: &ConnectionLost) {
+        self.log.note(format!("lost {reason}"));
+    }
+}
+
+struct ContentProtocol(Content);
+
+impl Protocol for ContentProtocol {
+    fn connection_made(&mut self, _: &Transport) {
+        self.0.has_done();
+        self.0.log.note("made");
+    }
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+#[test]
+fn who_stops_trying_once_there_is_a_connection_keeps_it() {
+    flavor::block_on(async {
+        for at_once in [false, true] {
+            let (listener, address) = listener().await;
+            let log = Log::default();
+            let own = log.clone();
+            let factory = ReconnectingClientFactory::new_with(|reconnecting| Content {
+                reconnecting: reconnecting.clone(),
+                connector: None,
+                log: own,
+                at_once,
+            });
+            connect_tcp(address, factory);
+            let mut server = accept(&listener).await;
+            talk(&mut server, "hello").await;
+            assert_eq!(log.take(), ["made"]);
+            drop(server);
+            log.until(1).await;
+            assert_eq!(log.take(), ["lost the connection was closed"]);
+        }
     });
 }

@@ -426,3 +426,19 @@ async fn an_idle_connection_is_closed_and_its_timer_goes_with_it() {
     drop(near);
     handle.transport().closed().await.unwrap();
 }
+
+#[test]
+fn a_timeout_that_is_for_ever() {
+    let clock = Clock::new();
+    clock.advance(seconds(1));
+    let connection = Connection::new(AccumulatingProtocol::new());
+    let timeout = Timeout::new().clock(&clock);
+    timeout.set_timeout(&connection.handle().transport(), Some(Duration::MAX));
+    timeout.reset_timeout();
+    clock.advance(seconds(1_000_000));
+    assert!(!connection.handle().transport().is_disconnecting());
+    timeout.set_timeout(&connection.handle().transport(), Some(seconds(1)));
+    clock.advance(seconds(1));
+    assert!(connection.handle().transport().is_disconnecting());
+    assert!(clock.delayed_calls().is_empty());
+}

@@ -3,15 +3,17 @@
 use rt::deferred::{Cancelled, Failure, ReactorTime};
 use rt::net::DnsResolver;
 use rt::protocol::{
-    Address, ClientFactory, ConnectionLost, Connector, Factory, NoProtocol, Protocol, ReactorTcp,
+    Address, ClientFactory, ConnectionLost, Connector, Factory, NoProtocol, Port, Protocol, ReactorTcp,
     ReconnectingClientFactory, StreamClientEndpoint, StreamServerEndpoint, Transport, connect_protocol, for_protocol,
 };
 use rt::testing::{
     AccumulatingFactory, AccumulatingProtocol, FakeResolver, MemoryReactor, Trace, assert_no_result, failure_result_of,
     success_result_of,
 };
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Writes down what it is told, and connects again after `again` failures and losses.
@@ -243,4 +245,107 @@ async fn a_name_is_held_until_the_test_says_so() {
     assert!(!task.is_finished());
     names.set("SLOW.example", [[192, 0, 2, 7].into()]);
     assert_eq!(task.await.unwrap().unwrap(), [std::net::IpAddr::from([192, 0, 2, 7])]);
+}
+
+/// Runs `f` when it is to make a protocol.
+struct Meddling<F>(AccumulatingFactory, F);
+
+impl<F: FnMut() + 'static> Factory for Meddling<F> {
+    type Protocol = AccumulatingProtocol;
+    fn build_protocol(&mut self, peer: &Address) -> Option<AccumulatingProtocol> {
+        (self.1)();
+        self.0.build_protocol(peer)
+    }
+    fn start_factory(&mut self) {
+        self.0.start_factory();
+    }
+    fn stop_factory(&mut self) {
+        self.0.stop_factory();
+    }
+}
+
+#[test]
+fn a_factory_closes_its_port_when_it_is_to_make_a_protocol() {
+    let (reactor, factory) = (MemoryReactor::new(), AccumulatingFactory::new());
+    let port = Rc::new(RefCell::new(None::<Port>));
+    let own = port.clone();
+    let close = move || drop(own.borrow().as_ref().unwrap().stop_listening());
+    let listening = reactor.listen_tcp("127.0.0.1:80", Meddling(factory.clone(), close)).unwrap();
+    *port.borrow_mut() = Some(listening.clone());
+    let client = AccumulatingProtocol::new();
+    reactor.dial(&listening.host(), client.clone()).unwrap();
+    client.transport().unwrap().write(b"the first and last");
+    reactor.flush();
+    assert_eq!(factory.protocols()[0].data(), b"the first and last");
+    assert_eq!((factory.starts(), factory.running(), reactor.listening().len()), (1, 0, 0));
+    success_result_of(listening.stop_listening());
+}
+
+#[test]
+fn an_endpoints_factory_is_stopped_when_its_connection_is_gone() {
+    let (reactor, factory) = (MemoryReactor::new(), AccumulatingFactory::new());
+    let connecting = reactor.client_endpoint("example.com:80").connect(factory.clone());
+    let (server, _) = reactor.accept(AccumulatingProtocol::new()).unwrap();
+    success_result_of(connecting);
+    assert_eq!(factory.running(), 1);
+    server.transport().lose_connection();
+    reactor.flush();
+    assert_eq!((factory.starts(), factory.running()), (1, 0));
+}
+
+/// Gives up when it is to make a protocol, and makes one nevertheless.
+struct Undecided {
+    client: Client,
+    connector: Option<Connector>,
+}
+
+impl Factory for Undecided {
+    type Protocol = Quiet;
+    fn build_protocol(&mut self, peer: &Address) -> Option<Quiet> {
+        let connector = self.connector.take().unwrap();
+        connector.disconnect();
+        connector.stop_connecting();
+        self.client.build_protocol(peer)
+    }
+    fn start_factory(&mut self) {
+        self.client.start_factory();
+    }
+    fn stop_factory(&mut self) {
+        self.client.stop_factory();
+    }
+}
+
+impl ClientFactory for Undecided {
+    fn started_connecting(&mut self, connector: &Connector) {
+        self.connector = Some(connector.clone());
+    }
+    fn client_connection_failed(&mut self, connector: &Connector, reason: &Failure) {
+        self.client.client_connection_failed(connector, reason);
+    }
+    fn client_connection_lost(&mut self, connector: &Connector, reason: &ConnectionLost) {
+        self.client.client_connection_lost(connector, reason);
+    }
+}
+
+#[test]
+fn a_client_gives_up_when_it_is_to_make_a_protocol() {
+    let trace = Trace::new();
+    let events = ["start", "build for 127.0.0.1:80", "lost: the connection was closed", "stop"];
+    let reactor = MemoryReactor::new();
+    reactor.connect_tcp("127.0.0.1:80", Undecided { client: Client::new(&trace), connector: None });
+    reactor.accept(AccumulatingProtocol::new());
+    reactor.flush();
+    assert_eq!(trace.take(), events);
+
+    // As with sockets.
+    rt::block_on(async {
+        let listener = rt::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        rt::protocol::connect_tcp(address, Undecided { client: Client::new(&trace), connector: None });
+        let mut server = listener.accept().await.unwrap().0;
+        let closed = rt::io::AsyncReadExt::read(&mut server, &mut [0]).await.unwrap();
+        assert_eq!(closed, 0);
+        rt::task::yield_now().await;
+        assert_eq!(trace.take(), events.map(|event| event.replace("127.0.0.1:80", &address.to_string())));
+    });
 }

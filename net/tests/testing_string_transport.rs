@@ -1,8 +1,8 @@
 //! Doubles of one connection, and of a socket for datagrams.
 
-use rt::protocol::{ConnectionLost, Producer, WriteLimits};
+use rt::protocol::{ConnectionLost, Producer, Protocol, Transport, WriteLimits};
 use rt::testing::{
-    AccumulatingProtocol, FakeDatagramTransport, ProducerState, Request, StringTransport,
+    AccumulatingProtocol, FakeDatagramTransport, Pair, ProducerState, Request, StringTransport,
     StringTransportWithDisconnection, Trace, assert_no_result, failure_result_of, success_result_of,
 };
 use std::io;
@@ -92,7 +92,7 @@ fn a_connection_that_is_gone_ignores_requests() {
     transport.register_producer(Told(trace.clone()), true).unwrap();
     assert_eq!(trace.take(), ["stop"]);
     assert!(double.value().is_empty() && double.take_requests().is_empty());
-    assert!(!transport.is_connected() && !transport.is_disconnecting());
+    assert!(!transport.is_connected() && transport.is_disconnecting());
     assert!(matches!(success_result_of(transport.closed()), ConnectionLost::TimedOut));
 }
 
@@ -140,4 +140,42 @@ fn datagrams_that_cannot_be_sent() {
     assert_eq!(transport.try_write(b"three", None).unwrap_err().kind(), io::ErrorKind::NotConnected);
     assert!(double.is_closed());
     assert_eq!(double.take_written(), [(b"one".to_vec(), None)]);
+}
+
+#[test]
+fn a_connection_is_gone_when_its_protocol_is_told_so() {
+    /// Says goodbye when nobody hears it.
+    struct Late(Trace);
+    impl Protocol for Late {
+        fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+        fn connection_lost(&mut self, transport: &Transport, _: &ConnectionLost) {
+            self.0.push(format!("connected: {}", transport.is_connected()));
+            transport.write(b"goodbye");
+            transport.lose_connection();
+            let trace = self.0.clone();
+            drop(transport.closed().add_callback(move |_| trace.push("closed")));
+            self.0.push("told");
+        }
+    }
+    let trace = Trace::new();
+    let connection = StringTransportWithDisconnection::new(Late(trace.clone()));
+    connection.lose(ConnectionLost::Done);
+    assert_eq!(connection.string_transport().value(), b"");
+    assert!(connection.string_transport().take_requests().is_empty());
+    let double = trace.take();
+
+    let pair = Pair::new(Late(trace.clone()), AccumulatingProtocol::new());
+    pair.client().transport().lose_connection();
+    pair.flush();
+    let pumped = trace.take();
+
+    let driven = trace.clone();
+    rt::block_on(async move {
+        let (near, far) = rt::io::duplex(64);
+        let handle = rt::protocol::drive(near, Late(driven));
+        drop(far);
+        handle.transport().closed().await.unwrap();
+    });
+    let driven = trace.take();
+    assert_eq!((&double, &pumped), (&driven, &driven));
 }

@@ -329,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn verdicts_of_another_subject_beside_those_of_ours() {
+        const ALSO: &[(&str, &[Target])] = &[("other", &[Target::Best(1.)])];
+        static SCENARIO: Scenario = Scenario { targets: &[Target::AtMost(50.)], also: ALSO, ..JOIN };
+        // The floor is no other.
+        let figures = [("floor", 10.), ("rt", 40.), ("tokio", 41.)];
+        let verdicts =
+            |other| Row { scenario: &SCENARIO, ..row(&[&figures[..], &[("other", other)]].concat()) }.verdicts();
+        assert_eq!(verdicts(40.)[0], ("at most 50".to_owned(), Some(true)));
+        assert_eq!(verdicts(40.)[1], ("other at most the best = 40.00".to_owned(), Some(true)));
+        assert_eq!(verdicts(42.)[1].1, Some(false));
+    }
+
+    #[test]
     fn quantiles_between_samples() {
         let values = [4., 1., 3., 2.];
         assert_eq!([0., 0.25, 0.5, 1.].map(|at| quantile(&values, at)), [1., 1.75, 2.5, 4.]);

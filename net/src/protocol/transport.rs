@@ -77,7 +77,8 @@ impl Transport {
         self.0.is_connected()
     }
 
-    /// Whether [`lose_connection`](Transport::lose_connection) or [`abort_connection`](Transport::abort_connection) was called.
+    /// Whether [`lose_connection`](Transport::lose_connection) or [`abort_connection`](Transport::abort_connection) was called, or the
+    /// connection is gone.
     pub fn is_disconnecting(&self) -> bool {
         self.0.is_disconnecting()
     }

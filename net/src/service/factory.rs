@@ -1,5 +1,7 @@
 //! One factory for many ports or attempts.
 
+#[cfg(feature = "tls")]
+use crate::protocol::StartTls;
 use crate::protocol::{Address, Factory};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -32,5 +34,10 @@ impl<F: Factory> Factory for SharedFactory<F> {
 
     fn stop_factory(&mut self) {
         self.0.borrow_mut().stop_factory();
+    }
+
+    #[cfg(feature = "tls")]
+    fn start_tls(&mut self) -> Option<StartTls> {
+        self.0.borrow_mut().start_tls()
     }
 }

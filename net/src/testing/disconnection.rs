@@ -121,6 +121,9 @@ impl<P: Protocol> StringTransportWithDisconnection<P> {
     ///
     /// If it is lost already, or within an event of the protocol.
     pub fn lose(&self, reason: ConnectionLost) {
+        if self.place.protocol.try_borrow().is_ok() {
+            self.place.double.set_gone();
+        }
         self.event(|protocol, transport| protocol.connection_lost(transport, &reason));
         drop(self.place.protocol.take());
         self.place.double.set_lost(reason);

@@ -90,6 +90,8 @@ struct State {
     is_disconnecting: Cell<bool>,
     aborted: RefCell<Option<ConnectionLost>>,
     producer_state: Cell<ProducerState>,
+    /// The connection is gone, or its protocol is being told so.
+    is_gone: Cell<bool>,
     /// Who writes at this transport's pace; whether it is a push producer.
     producer: RefCell<Option<(Rc<dyn Producer>, bool)>>,
     lost: Lost,
@@ -191,8 +193,14 @@ impl StringTransport {
         self.state.aborted.borrow().clone()
     }
 
+    /// The connection is gone, but nobody was told so.
+    pub(super) fn set_gone(&self) {
+        self.state.is_gone.set(true);
+    }
+
     /// The connection is gone from here on: [`Transport::closed`] fires.
     pub fn set_lost(&self, reason: ConnectionLost) {
+        self.set_gone();
         self.state.lost.set(reason);
     }
 }
@@ -206,7 +214,7 @@ impl fmt::Debug for StringTransport {
 impl State {
     /// Does and notes what was asked, unless the connection is gone. Whether there was still one to ask.
     fn note(&self, request: Request, effect: impl FnOnce()) -> bool {
-        if self.lost.is_lost() {
+        if self.is_gone.get() {
             return false;
         }
         effect();
@@ -288,11 +296,11 @@ impl Backend for State {
     }
 
     fn is_connected(&self) -> bool {
-        !self.lost.is_lost()
+        !self.is_gone.get()
     }
 
     fn is_disconnecting(&self) -> bool {
-        self.is_disconnecting.get()
+        self.is_disconnecting.get() || self.is_gone.get()
     }
 
     fn unsent(&self) -> usize {

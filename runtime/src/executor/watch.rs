@@ -50,6 +50,7 @@ struct Seen {
     at: Instant,
     /// Since when it has been the same poll, as far as we know.
     since: Instant,
+    was_awake: bool,
 }
 
 /// Somebody needs help.
@@ -74,7 +75,7 @@ pub(crate) struct LongPoll {
 
 impl Watch {
     pub(crate) fn new(me: usize, seats: usize, now: Instant) -> Self {
-        let seen = Seen { polls: 0, rests: 0, at: now, since: now };
+        let seen = Seen { polls: 0, rests: 0, at: now, since: now, was_awake: false };
         let shares = std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
         Self {
             me,
@@ -97,22 +98,27 @@ impl Watch {
         let mut help = self.injected_too_long(scheduler, now).then_some(Help::Injected);
         for (index, seat) in scheduler.seats().iter().enumerate() {
             let (status, rests) = self.statuses[index];
+            let seen = &mut self.seen[index];
+            let awake = status == Status::Awake;
+            let was_awake = std::mem::replace(&mut seen.was_awake, awake);
             if index == self.me || status == Status::Vacant && !seat.has_tasks() {
                 continue;
             }
-            let seen = &mut self.seen[index];
             let polls = seat.polls();
-            let awake = status == Status::Awake;
             let needs = if polls != seen.polls {
                 self.moved = now;
                 let done = polls.wrapping_sub(seen.polls);
                 // If it has rested meanwhile, the time says nothing about how long its polls take.
                 let shares = self.shares && rests == seen.rests;
                 let needs = shares && waits_too_long(seat.queued(), done, now - seen.at);
-                *seen = Seen { polls, rests, at: now, since: now };
+                *seen = Seen { polls, rests, at: now, since: now, was_awake: awake };
                 needs.then_some(Help::Share(index))
             } else {
                 seen.at = now;
+                if awake && (!was_awake || rests != seen.rests) {
+                    // It has rested meanwhile, and not begun another poll yet: the time in which it slept is no part of one.
+                    (seen.rests, seen.since) = (rests, now);
+                }
                 let duration = now - seen.since;
                 if awake {
                     self.moved = now;
@@ -182,4 +188,49 @@ fn waits_too_long(queued: usize, done: usize, time: Duration) -> bool {
     let wait = each * queued as u128;
     let worth = if each < SHORT.as_nanos() { WORTH_SHARING_SHORT } else { WORTH_SHARING };
     wait > worth.as_nanos()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::executor::idle::Idle;
+
+    /// The one who watches is at seat 0; what it found at these times, in microseconds, when seat 1 was seen so. No poll begins.
+    fn looks<const N: usize>(seen: [(u64, Status, u32); N]) -> [Option<Duration>; N] {
+        let start = Instant::now();
+        let scheduler = Scheduler::new(2, Arc::new(Idle::new(Box::new([]))));
+        let mut watch = Watch::new(0, 2, start);
+        seen.map(|(at, status, rests)| {
+            *watch.statuses() = vec![(Status::Sentry, 0), (status, rests)];
+            watch.look(&scheduler, start + Duration::from_micros(at));
+            let mut long = None;
+            watch.long_polls(STUCK, |poll| long = Some(poll.duration));
+            long
+        })
+    }
+
+    #[test]
+    fn one_poll_goes_on_for_long() {
+        let found = looks([(0, Status::Awake, 1), (300, Status::Awake, 1), (600, Status::Awake, 1)]);
+        assert_eq!(found, [None, None, Some(Duration::from_micros(600))]);
+    }
+
+    #[test]
+    fn it_has_slept_and_not_begun_a_poll_yet() {
+        let found = looks([
+            (0, Status::Asleep, 1),
+            (900, Status::Awake, 1),
+            (1000, Status::Awake, 1),
+            (1400, Status::Awake, 1),
+        ]);
+        assert_eq!(found, [None, None, None, Some(Duration::from_micros(500))]);
+    }
+
+    #[test]
+    fn it_has_slept_between_two_looks() {
+        let found = looks([(0, Status::Awake, 1), (900, Status::Awake, 2), (1000, Status::Awake, 2)]);
+        assert_eq!(found, [None, None, None]);
+    }
 }

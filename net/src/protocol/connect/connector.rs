@@ -47,6 +47,8 @@ enum State {
     Connecting(Option<Waker>),
     /// The attempt is to fail.
     GivenUp,
+    /// There is a connection, for which the protocol is made and told. Whether it is to be lost.
+    Beginning(bool),
     Connected(Transport),
 }
 
@@ -72,11 +74,15 @@ impl<D: Dial, F: ClientFactory> Connecting for Connection<D, F> {
 
     fn disconnect(&self) {
         self.stop_connecting();
-        let state = self.state.borrow();
-        if let State::Connected(transport) = &*state {
-            let transport = transport.clone();
-            drop(state);
-            transport.lose_connection();
+        let mut state = self.state.borrow_mut();
+        match &mut *state {
+            State::Beginning(is_unwanted) => *is_unwanted = true,
+            State::Connected(transport) => {
+                let transport = transport.clone();
+                drop(state);
+                transport.lose_connection();
+            }
+            _ => {}
         }
     }
 
@@ -102,14 +108,12 @@ impl<D: Dial, F: ClientFactory> Connection<D, F> {
             self.tell(|factory| factory.start_factory());
         }
         self.tell(|factory| factory.started_connecting(&connector));
-        let made = match self.until_given_up().await {
-            Ok((stream, peer)) => self.connected(stream, &peer, &connector),
-            Err(failure) => Err(failure),
-        };
+        let mut waiting = Waiting(Some(&self));
+        let dialled = self.until_given_up().await;
+        waiting.0 = None;
+        let made = dialled.and_then(|(stream, peer)| self.connected(stream, &peer, &connector));
         if let Err(failure) = made {
-            self.state.replace(State::Disconnected);
-            self.tell(|factory| factory.client_connection_failed(&connector, &failure));
-            self.stop_if_over();
+            self.failed(&failure);
         }
     }
 
@@ -130,7 +134,15 @@ impl<D: Dial, F: ClientFactory> Connection<D, F> {
         }
     }
 
+    fn failed(self: &Rc<Self>, failure: &Failure) {
+        self.state.replace(State::Disconnected);
+        let connector = Connector(self.clone());
+        self.tell(|factory| factory.client_connection_failed(&connector, failure));
+        self.stop_if_over();
+    }
+
     fn connected(self: &Rc<Self>, stream: D::Stream, peer: &Address, connector: &Connector) -> Result<(), Failure> {
+        self.state.replace(State::Beginning(false));
         let started = start(stream, peer, &mut *self.factory.borrow_mut())?;
         let Some(handle) = started else {
             self.lost(&ConnectionLost::Done, connector);
@@ -138,8 +150,8 @@ impl<D: Dial, F: ClientFactory> Connection<D, F> {
         };
         let transport = handle.transport();
         let before = self.state.replace(State::Connected(transport.clone()));
-        if let State::GivenUp = before {
-            // The factory did not want it, after all.
+        if let State::Beginning(true) = before {
+            // The factory or the protocol did not want it, after all.
             transport.lose_connection();
         }
         let (itself, connector) = (self.clone(), connector.clone());
@@ -165,6 +177,19 @@ impl<D: Dial, F: ClientFactory> Connection<D, F> {
     fn tell(&self, event: impl FnOnce(&mut F)) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| event(&mut self.factory.borrow_mut()))) {
             unhandled::report(Unhandled::of_task(Failure::from_panic(payload), self.made));
+        }
+    }
+}
+
+/// An attempt that waits. If it is dropped, the runtime has ended: the factory is told so.
+struct Waiting<'a, D: Dial, F: ClientFactory>(Option<&'a Rc<Connection<D, F>>>);
+
+impl<D: Dial, F: ClientFactory> Drop for Waiting<'_, D, F> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            let destination = connection.dial.destination();
+            let text = format!("the runtime ended before there was a connection to {destination}");
+            connection.failed(&Cancelled::because(text).into());
         }
     }
 }

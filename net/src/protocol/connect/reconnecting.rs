@@ -1,6 +1,8 @@
 //! Connecting again, less and less often.
 
 use super::jitter::Jitter;
+#[cfg(feature = "tls")]
+use crate::protocol::StartTls;
 use crate::protocol::factory::Connecting;
 use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory};
 use rt_deferred::{Failure, Reactor, ReactorTime, home};
@@ -142,6 +144,11 @@ impl<F: Factory> Factory for ReconnectingClientFactory<F> {
 
     fn stop_factory(&mut self) {
         self.factory.stop_factory();
+    }
+
+    #[cfg(feature = "tls")]
+    fn start_tls(&mut self) -> Option<StartTls> {
+        self.factory.start_tls()
     }
 }
 

@@ -102,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
     }
 
     fn closed(&self) -> Deferred<ConnectionLost> {
-        if self.has(ENDED) {
+        if self.is_told() {
             return Deferred::succeed(self.rare(|rare| rare.lost.clone()).unwrap_or(ConnectionLost::Aborted));
         }
         let (deferred, resolver) = Deferred::new();

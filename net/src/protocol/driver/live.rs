@@ -220,6 +220,11 @@ impl<S, P: Protocol> Live<S, P> {
         self.has(ENDED)
     }
 
+    /// Whether the protocol knows that the connection is gone, and is gone itself.
+    pub(super) fn is_told(&self) -> bool {
+        self.has(ENDED) && self.protocol.try_borrow().is_ok_and(|protocol| protocol.is_none())
+    }
+
     pub(super) fn is_taken(&self) -> bool {
         self.has(TAKEN)
     }

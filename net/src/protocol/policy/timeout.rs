@@ -119,7 +119,7 @@ impl Timeout {
         if let Some(period) = inner.period.get()
             && inner.armed.borrow().is_some()
         {
-            inner.deadline.set(inner.now() + period);
+            inner.deadline.set(inner.now().saturating_add(period));
         }
     }
 
@@ -140,7 +140,7 @@ impl Inner {
     }
 
     fn wait_for(self: &Rc<Self>, period: Duration) {
-        let deadline = self.now() + period;
+        let deadline = self.now().saturating_add(period);
         self.deadline.set(deadline);
         let is_early_enough = self.armed.borrow().as_ref().is_some_and(|armed| armed.at <= deadline);
         if !is_early_enough {

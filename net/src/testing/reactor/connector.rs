@@ -25,6 +25,8 @@ pub(super) struct MemoryConnector<F> {
 enum State {
     Disconnected,
     Connecting,
+    /// The protocol is made. Whether its connection is to be lost.
+    Beginning(bool),
     Connected(Transport),
 }
 
@@ -106,8 +108,12 @@ impl<F: ClientFactory> Connecting for MemoryConnector<F> {
 
     fn disconnect(&self) {
         self.stop_connecting();
-        let transport = match &*self.state.borrow() {
+        let transport = match &mut *self.state.borrow_mut() {
             State::Connected(transport) => Some(transport.clone()),
+            State::Beginning(is_unwanted) => {
+                *is_unwanted = true;
+                None
+            }
             _ => None,
         };
         if let Some(transport) = transport {
@@ -126,12 +132,16 @@ impl<F: ClientFactory> Attempt for MemoryConnector<F> {
     }
 
     fn end(&self, host: Address, peer: Address) -> Option<ReadyEnd> {
+        self.state.replace(State::Beginning(false));
         let built = ReadyEnd::build(&mut *self.factory.borrow_mut(), host, peer);
         let Some((handle, end)) = built else {
             self.lost(ConnectionLost::Done);
             return None;
         };
-        self.state.replace(State::Connected(handle.transport()));
+        let transport = handle.transport();
+        if let State::Beginning(true) = self.state.replace(State::Connected(transport.clone())) {
+            transport.lose_connection();
+        }
         Some(end)
     }
 

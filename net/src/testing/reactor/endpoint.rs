@@ -73,10 +73,11 @@ impl MemoryClientEndpoint {
 impl StreamClientEndpoint for MemoryClientEndpoint {
     fn connect<F: Factory>(&self, mut factory: F) -> Deferred<ProtocolHandle<F::Protocol>> {
         factory.start_factory();
-        let attempt = Rc::new_cyclic(|attempt: &Weak<EndpointAttempt<F>>| {
-            let (attempt, reactor) = (attempt.clone(), Rc::downgrade(&self.reactor.state));
+        let attempt = Rc::new_cyclic(|itself: &Weak<EndpointAttempt<F>>| {
+            let (attempt, reactor) = (itself.clone(), Rc::downgrade(&self.reactor.state));
             let (deferred, resolver) = Deferred::with_canceller(move |_| give_up(&attempt, &reactor));
             EndpointAttempt {
+                itself: itself.clone(),
                 destination: self.destination.clone(),
                 factory: RefCell::new(factory),
                 handle: RefCell::default(),
@@ -91,6 +92,7 @@ impl StreamClientEndpoint for MemoryClientEndpoint {
 }
 
 struct EndpointAttempt<F: Factory> {
+    itself: Weak<Self>,
     destination: Destination,
     factory: RefCell<F>,
     handle: RefCell<Option<ProtocolHandle<F::Protocol>>>,
@@ -125,7 +127,9 @@ impl<F: Factory> Attempt for EndpointAttempt<F> {
 
     fn made(&self) {
         let (handle, resolver) = (self.handle.take(), self.resolver.take());
-        if let (Some(handle), Some(resolver)) = (handle, resolver) {
+        if let (Some(handle), Some(resolver), Some(itself)) = (handle, resolver, self.itself.upgrade()) {
+            let gone = handle.transport().closed();
+            drop(gone.add_callback(move |_| itself.factory.borrow_mut().stop_factory()));
             let _ = resolver.callback(handle);
         }
     }

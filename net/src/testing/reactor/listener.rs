@@ -21,6 +21,8 @@ pub(super) struct Listener<F> {
     address: Address,
     factory: RefCell<F>,
     is_open: Cell<bool>,
+    /// It was closed while the factory made a protocol, and the factory is still to be stopped.
+    owes_stop: Cell<bool>,
 }
 
 impl<F: Factory> Listener<F> {
@@ -32,6 +34,7 @@ impl<F: Factory> Listener<F> {
             address,
             factory: RefCell::new(factory),
             is_open: Cell::new(true),
+            owes_stop: Cell::default(),
         })
     }
 }
@@ -42,8 +45,11 @@ impl<F: Factory> Door for Listener<F> {
     }
 
     fn end(&self, host: Address, peer: Address) -> ReadyEnd {
-        ReadyEnd::build(&mut *self.factory.borrow_mut(), host.clone(), peer.clone())
-            .map_or_else(|| ReadyEnd::closing(host, peer), |(_, end)| end)
+        let built = ReadyEnd::build(&mut *self.factory.borrow_mut(), host.clone(), peer.clone());
+        if self.owes_stop.take() {
+            self.factory.borrow_mut().stop_factory();
+        }
+        built.map_or_else(|| ReadyEnd::closing(host, peer), |(_, end)| end)
     }
 }
 
@@ -58,7 +64,10 @@ impl<F: Factory> Listening for Listener<F> {
                 let itself: Rc<dyn Door> = itself;
                 reactor.listeners.borrow_mut().retain(|other| !Rc::ptr_eq(other, &itself));
             }
-            self.factory.borrow_mut().stop_factory();
+            match self.factory.try_borrow_mut() {
+                Ok(mut factory) => factory.stop_factory(),
+                Err(_) => self.owes_stop.set(true),
+            }
         }
         Deferred::succeed(())
     }
