@@ -182,3 +182,39 @@ impl fmt::Debug for Connector {
         f.debug_tuple("Connector").field(&self.destination()).finish()
     }
 }
+
+/// In a [`Factory`] around another, which is the field `$field`: that one is started and stopped with it.
+macro_rules! started_and_stopped_with {
+    ($field:ident) => {
+        fn start_factory(&mut self) {
+            self.$field.start_factory();
+        }
+
+        fn stop_factory(&mut self) {
+            self.$field.stop_factory();
+        }
+    };
+}
+pub(crate) use started_and_stopped_with;
+
+/// In a [`ClientFactory`] around another, which is the field `$field`: that one is told what it is told.
+macro_rules! told_with {
+    ($field:ident) => {
+        fn started_connecting(&mut self, connector: &$crate::protocol::Connector) {
+            self.$field.started_connecting(connector);
+        }
+
+        fn client_connection_failed(&mut self, connector: &$crate::protocol::Connector, reason: &rt_deferred::Failure) {
+            self.$field.client_connection_failed(connector, reason);
+        }
+
+        fn client_connection_lost(
+            &mut self,
+            connector: &$crate::protocol::Connector,
+            reason: &$crate::protocol::ConnectionLost,
+        ) {
+            self.$field.client_connection_lost(connector, reason);
+        }
+    };
+}
+pub(crate) use told_with;

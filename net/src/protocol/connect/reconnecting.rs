@@ -3,7 +3,7 @@
 use super::jitter::Jitter;
 #[cfg(feature = "tls")]
 use crate::protocol::StartTls;
-use crate::protocol::factory::Connecting;
+use crate::protocol::factory::{Connecting, started_and_stopped_with};
 use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory};
 use rt_deferred::{Failure, Reactor, ReactorTime, home};
 use std::cell::{Cell, RefCell};
@@ -138,13 +138,7 @@ impl<F: Factory> Factory for ReconnectingClientFactory<F> {
         self.factory.build_protocol(peer)
     }
 
-    fn start_factory(&mut self) {
-        self.factory.start_factory();
-    }
-
-    fn stop_factory(&mut self) {
-        self.factory.stop_factory();
-    }
+    started_and_stopped_with!(factory);
 
     #[cfg(feature = "tls")]
     fn start_tls(&mut self) -> Option<StartTls> {

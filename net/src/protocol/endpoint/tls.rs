@@ -1,9 +1,8 @@
 //! TLS over another endpoint.
 
 use super::{StreamClientEndpoint, StreamServerEndpoint};
-use crate::protocol::{
-    Address, ClientFactory, ConnectionLost, Connector, Factory, NoProtocol, Port, ProtocolHandle, StartTls,
-};
+use crate::protocol::factory::{started_and_stopped_with, told_with};
+use crate::protocol::{Address, ClientFactory, Factory, NoProtocol, Port, ProtocolHandle, StartTls};
 use crate::tls::{TlsAcceptor, TlsConnector};
 use rt_deferred::{Deferred, Failure};
 use std::cell::Cell;
@@ -14,7 +13,7 @@ use std::rc::Rc;
 ///
 /// The Deferred fires when there is a connection; the handshake follows, and what the protocol writes meanwhile is sent after it. The
 /// protocol is told that it is over by [`handshake_completed`](crate::protocol::Protocol::handshake_completed). If it fails, the
-/// connection is lost with [`ConnectionLost::Tls`].
+/// connection is lost with [`ConnectionLost::Tls`](crate::protocol::ConnectionLost::Tls).
 ///
 /// Counterpart: `twisted.internet.endpoints.wrapClientTLS`, whose connection creator knows the name.
 pub fn wrap_client_tls<E: StreamClientEndpoint>(
@@ -92,13 +91,7 @@ impl<F: Factory> Factory for TlsClientFactory<F> {
         self.factory.build_protocol(peer)
     }
 
-    fn start_factory(&mut self) {
-        self.factory.start_factory();
-    }
-
-    fn stop_factory(&mut self) {
-        self.factory.stop_factory();
-    }
+    started_and_stopped_with!(factory);
 
     fn start_tls(&mut self) -> Option<StartTls> {
         self.is_under_tls = true;
@@ -107,17 +100,7 @@ impl<F: Factory> Factory for TlsClientFactory<F> {
 }
 
 impl<F: ClientFactory> ClientFactory for TlsClientFactory<F> {
-    fn started_connecting(&mut self, connector: &Connector) {
-        self.factory.started_connecting(connector);
-    }
-
-    fn client_connection_failed(&mut self, connector: &Connector, reason: &Failure) {
-        self.factory.client_connection_failed(connector, reason);
-    }
-
-    fn client_connection_lost(&mut self, connector: &Connector, reason: &ConnectionLost) {
-        self.factory.client_connection_lost(connector, reason);
-    }
+    told_with!(factory);
 }
 
 /// Listens on `endpoint`, and puts each connection under TLS before anything else.
@@ -190,13 +173,7 @@ impl<F: Factory> Factory for TlsServerFactory<F> {
         std::mem::take(&mut self.is_under_tls).then(|| self.factory.build_protocol(peer))?
     }
 
-    fn start_factory(&mut self) {
-        self.factory.start_factory();
-    }
-
-    fn stop_factory(&mut self) {
-        self.factory.stop_factory();
-    }
+    started_and_stopped_with!(factory);
 
     fn start_tls(&mut self) -> Option<StartTls> {
         self.is_under_tls = true;

@@ -4,8 +4,7 @@ use super::wrapping::factory_by_field;
 use super::{Policy, ProtocolWrapper, Wrapper, WrappingFactory};
 #[cfg(feature = "tls")]
 use crate::protocol::StartTls;
-use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory, Protocol, Transport};
-use rt_deferred::Failure;
+use crate::protocol::{Address, ClientFactory, ConnectionLost, Factory, Protocol, Transport};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -2,8 +2,8 @@
 
 use super::wrapping::factory_by_field;
 use super::{Policy, ProtocolWrapper, Timeout, Wrapper, WrappingFactory};
-use crate::protocol::{Address, Backend, ClientFactory, ConnectionLost, Connector, Factory, Transport};
-use rt_deferred::{Failure, ReactorTime};
+use crate::protocol::{Address, Backend, ClientFactory, ConnectionLost, Factory, Transport};
+use rt_deferred::ReactorTime;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;

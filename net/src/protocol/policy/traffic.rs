@@ -2,7 +2,7 @@
 
 use super::wrapping::factory_by_field;
 use super::{Policy, ProtocolWrapper, Wrapper, WrappingFactory};
-use crate::protocol::{Address, Backend, ClientFactory, ConnectionLost, Connector, Factory, Transport};
+use crate::protocol::{Address, Backend, ClientFactory, ConnectionLost, Factory, Transport};
 use rt_deferred::{Deferred, Failure};
 use std::cell::RefCell;
 use std::fmt;

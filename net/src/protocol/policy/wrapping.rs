@@ -2,8 +2,8 @@
 
 #[cfg(feature = "tls")]
 use crate::protocol::StartTls;
-use crate::protocol::{Address, ClientFactory, ConnectionLost, Connector, Factory, Protocol, Transport};
-use rt_deferred::Failure;
+use crate::protocol::factory::{started_and_stopped_with, told_with};
+use crate::protocol::{Address, ClientFactory, ConnectionLost, Factory, Protocol, Transport};
 use std::fmt;
 use std::rc::Rc;
 
@@ -123,13 +123,7 @@ impl<F: Factory, Y: Policy> Factory for WrappingFactory<F, Y> {
         Some(ProtocolWrapper::new(self.wrapped.build_protocol(peer)?, wrapper))
     }
 
-    fn start_factory(&mut self) {
-        self.wrapped.start_factory();
-    }
-
-    fn stop_factory(&mut self) {
-        self.wrapped.stop_factory();
-    }
+    started_and_stopped_with!(wrapped);
 
     #[cfg(feature = "tls")]
     fn start_tls(&mut self) -> Option<StartTls> {
@@ -138,17 +132,7 @@ impl<F: Factory, Y: Policy> Factory for WrappingFactory<F, Y> {
 }
 
 impl<F: ClientFactory, Y: Policy> ClientFactory for WrappingFactory<F, Y> {
-    fn started_connecting(&mut self, connector: &Connector) {
-        self.wrapped.started_connecting(connector);
-    }
-
-    fn client_connection_failed(&mut self, connector: &Connector, reason: &Failure) {
-        self.wrapped.client_connection_failed(connector, reason);
-    }
-
-    fn client_connection_lost(&mut self, connector: &Connector, reason: &ConnectionLost) {
-        self.wrapped.client_connection_lost(connector, reason);
-    }
+    told_with!(wrapped);
 }
 
 impl<F, Y> fmt::Debug for WrappingFactory<F, Y> {
@@ -167,13 +151,7 @@ macro_rules! factory_by_field {
                 self.factory.build_protocol(peer)
             }
 
-            fn start_factory(&mut self) {
-                self.factory.start_factory();
-            }
-
-            fn stop_factory(&mut self) {
-                self.factory.stop_factory();
-            }
+            crate::protocol::factory::started_and_stopped_with!(factory);
 
             #[cfg(feature = "tls")]
             fn start_tls(&mut self) -> Option<crate::protocol::StartTls> {
@@ -182,17 +160,7 @@ macro_rules! factory_by_field {
         }
 
         impl<F: ClientFactory $(, $more: $bound)*> ClientFactory for $name<F $(, $more)*> {
-            fn started_connecting(&mut self, connector: &Connector) {
-                self.factory.started_connecting(connector);
-            }
-
-            fn client_connection_failed(&mut self, connector: &Connector, reason: &Failure) {
-                self.factory.client_connection_failed(connector, reason);
-            }
-
-            fn client_connection_lost(&mut self, connector: &Connector, reason: &ConnectionLost) {
-                self.factory.client_connection_lost(connector, reason);
-            }
+            crate::protocol::factory::told_with!(factory);
         }
 
         impl<F $(, $more)*> fmt::Debug for $name<F $(, $more)*> {
