@@ -3,7 +3,10 @@
 //! [`Connection`] decides; who has the bytes in his hands does: he is told through [`Outside`] what is wanted, takes what is to be
 //! sent in [`write_pass`](Connection::write_pass), and says when the connection is gone.
 
+mod asked;
 mod outgoing;
+
+pub(crate) use asked::asks_of_connection;
 
 use super::{AlreadyRegistered, ConnectionLost, Producer, WriteLimits};
 use outgoing::Outgoing;

@@ -6,7 +6,8 @@ use super::live::{DRAIN_WAITED, ENDED, LOST, Live, SHAKING, TAKEN, TLS_ASKED};
 use super::{ConnectionStream, socket};
 #[cfg(feature = "tls")]
 use crate::protocol::StartTls;
-use crate::protocol::{Address, AlreadyRegistered, Backend, ConnectionLost, Producer, Protocol, WriteLimits};
+use crate::protocol::connection::asks_of_connection;
+use crate::protocol::{Address, Backend, ConnectionLost, Protocol, WriteLimits};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_deferred::{Deferred, Failure};
 use std::any::Any;
@@ -14,21 +15,7 @@ use std::io;
 use std::rc::Rc;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<S, P> {
-    fn write(&self, data: &[u8]) {
-        self.connection.write(data, self);
-    }
-
-    fn write_sequence(&self, parts: &[&[u8]]) {
-        self.connection.write_sequence(parts, self);
-    }
-
-    fn lose_connection(&self) {
-        self.connection.lose(self);
-    }
-
-    fn lose_write_connection(&self) {
-        self.connection.lose_write(self);
-    }
+    asks_of_connection!(connection);
 
     fn abort_connection(&self, reason: ConnectionLost) {
         if self.connection.is_connected() {
@@ -40,44 +27,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
         }
     }
 
-    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
-        self.connection.register_producer(producer, streaming)
-    }
-
-    fn unregister_producer(&self) {
-        self.connection.unregister_producer(self);
-    }
-
-    fn stop_producer(&self) {
-        self.connection.stop_producer(self);
-    }
-
-    fn pause_producing(&self) {
-        self.connection.pause_reading(self);
-    }
-
-    fn resume_producing(&self) {
-        self.connection.resume_reading(self);
-    }
-
-    fn stop_producing(&self) {
-        self.connection.lose(self);
-    }
-
-    fn is_paused(&self) -> bool {
-        self.connection.is_paused()
-    }
-
-    fn is_connected(&self) -> bool {
-        self.connection.is_connected()
-    }
-
     fn is_disconnecting(&self) -> bool {
         self.connection.is_disconnecting() || self.has(LOST)
-    }
-
-    fn unsent(&self) -> usize {
-        self.connection.unsent()
     }
 
     fn peer(&self) -> Address {
@@ -108,10 +59,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
         let (deferred, resolver) = Deferred::new();
         self.rare(|rare| rare.closed.push(resolver));
         deferred
-    }
-
-    fn write_limits(&self) -> WriteLimits {
-        self.connection.write_limits()
     }
 
     fn set_write_limits(&self, limits: WriteLimits) {

@@ -1,12 +1,11 @@
 //! One end of a connection in memory: the state that every connection has, and how far the other end knows of it.
 
-use crate::protocol::connection::{Connection, Outside};
-use crate::protocol::{Address, AlreadyRegistered, Backend, ConnectionLost, Producer, WriteLimits};
+use crate::protocol::connection::{Connection, Outside, asks_of_connection};
+use crate::protocol::{Address, Backend, ConnectionLost, WriteLimits};
 use crate::testing::lost::Lost;
 use rt_deferred::Deferred;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::rc::Rc;
 use std::task::Poll;
 
 /// One end. [`IoPump`](super::IoPump) is what it is driven by.
@@ -145,64 +144,14 @@ impl Outside for Wire {
 }
 
 impl Backend for Wire {
-    fn write(&self, data: &[u8]) {
-        self.connection.write(data, self);
-    }
-
-    fn write_sequence(&self, parts: &[&[u8]]) {
-        self.connection.write_sequence(parts, self);
-    }
-
-    fn lose_connection(&self) {
-        self.connection.lose(self);
-    }
-
-    fn lose_write_connection(&self) {
-        self.connection.lose_write(self);
-    }
+    asks_of_connection!(connection);
 
     fn abort_connection(&self, reason: ConnectionLost) {
         self.give_up(reason);
     }
 
-    fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
-        self.connection.register_producer(producer, streaming)
-    }
-
-    fn unregister_producer(&self) {
-        self.connection.unregister_producer(self);
-    }
-
-    fn stop_producer(&self) {
-        self.connection.stop_producer(self);
-    }
-
-    fn pause_producing(&self) {
-        self.connection.pause_reading(self);
-    }
-
-    fn resume_producing(&self) {
-        self.connection.resume_reading(self);
-    }
-
-    fn stop_producing(&self) {
-        self.connection.lose(self);
-    }
-
-    fn is_paused(&self) -> bool {
-        self.connection.is_paused()
-    }
-
-    fn is_connected(&self) -> bool {
-        self.connection.is_connected()
-    }
-
     fn is_disconnecting(&self) -> bool {
         self.connection.is_disconnecting() || !self.connection.is_connected()
-    }
-
-    fn unsent(&self) -> usize {
-        self.connection.unsent()
     }
 
     fn peer(&self) -> Address {
@@ -222,10 +171,6 @@ impl Backend for Wire {
 
     fn closed(&self) -> Deferred<ConnectionLost> {
         self.lost.closed()
-    }
-
-    fn write_limits(&self) -> WriteLimits {
-        self.connection.write_limits()
     }
 
     fn set_write_limits(&self, limits: WriteLimits) {
