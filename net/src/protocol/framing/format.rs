@@ -1,7 +1,8 @@
 //! How strings are told apart.
 
-use super::strings::StringTooLong;
 use crate::protocol::Transport;
+use std::error::Error;
+use std::fmt;
 use std::ops::Range;
 
 /// How strings are told apart.
@@ -33,3 +34,30 @@ pub enum Parsed {
     /// This is no string, nor the beginning of one.
     Malformed,
 }
+
+/// A string is longer than its prefix can say. It was not sent.
+///
+/// Counterpart: `StringTooLongError`.
+///
+/// ```
+/// use rt::protocol::send_int8_string;
+/// use rt::testing::StringTransport;
+///
+/// let error = send_int8_string(&StringTransport::new().transport(), &[0; 256]).unwrap_err();
+/// assert_eq!(error.to_string(), "a string of 256 bytes is too long: the prefix allows 255");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StringTooLong {
+    /// Its length in bytes.
+    pub length: usize,
+    /// How long it may be.
+    pub max: usize,
+}
+
+impl fmt::Display for StringTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a string of {} bytes is too long: the prefix allows {}", self.length, self.max)
+    }
+}
+
+impl Error for StringTooLong {}

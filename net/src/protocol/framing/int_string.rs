@@ -1,8 +1,7 @@
 //! Strings behind their length as a number of fixed size.
 
-use super::format::{Format, Parsed};
+use super::format::{Format, Parsed, StringTooLong};
 use super::string_receiver::StringReceiver;
-use super::strings::StringTooLong;
 use crate::protocol::Transport;
 
 /// A [`Protocol`](crate::protocol::Protocol) for strings behind their length in one byte.

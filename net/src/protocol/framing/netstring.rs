@@ -1,8 +1,7 @@
 //! Netstrings: `5:hello,`.
 
-use super::format::{Format, Parsed};
+use super::format::{Format, Parsed, StringTooLong};
 use super::string_receiver::StringReceiver;
-use super::strings::StringTooLong;
 use crate::protocol::Transport;
 use std::io::Write;
 

@@ -1,7 +1,7 @@
 //! The protocols that receive strings.
 
-use super::format::{Format, Parsed};
-use super::strings::{StringHandler, StringState, StringTooLong, Strings};
+use super::format::{Format, Parsed, StringTooLong};
+use super::strings::{StringHandler, StringState, Strings};
 use crate::protocol::{ConnectionLost, Protocol, Transport};
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,9 +1,8 @@
 //! Who receives strings, and what it may do about them.
 
-use super::format::Format;
+use super::format::{Format, StringTooLong};
 use super::held::Held;
 use crate::protocol::{ConnectionLost, Transport};
-use std::error::Error;
 use std::fmt;
 use std::ops::Deref;
 
@@ -184,33 +183,6 @@ impl fmt::Debug for Strings<'_> {
             .finish_non_exhaustive()
     }
 }
-
-/// A string is longer than its prefix can say. It was not sent.
-///
-/// Counterpart: `StringTooLongError`.
-///
-/// ```
-/// use rt::protocol::send_int8_string;
-/// use rt::testing::StringTransport;
-///
-/// let error = send_int8_string(&StringTransport::new().transport(), &[0; 256]).unwrap_err();
-/// assert_eq!(error.to_string(), "a string of 256 bytes is too long: the prefix allows 255");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StringTooLong {
-    /// Its length in bytes.
-    pub length: usize,
-    /// How long it may be.
-    pub max: usize,
-}
-
-impl fmt::Display for StringTooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a string of {} bytes is too long: the prefix allows {}", self.length, self.max)
-    }
-}
-
-impl Error for StringTooLong {}
 
 /// All of a receiver but its handler.
 pub(super) struct StringState {

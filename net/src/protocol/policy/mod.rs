@@ -10,16 +10,19 @@
 //!
 //! Counterpart: `twisted.protocols.policies`.
 
-mod limits;
-mod throttled;
-mod throttling;
 mod timeout;
 mod timeout_factory;
+mod limits;
+mod throttling;
+mod throttled;
+mod throttle;
+mod throttled_producer;
 mod traffic;
 mod wrapping;
 
 pub use limits::{ConnectionCount, Either, LimitConnectionsByPeer, LimitTotalConnectionsFactory, Place, Refuse};
-pub use throttling::{Throttled, ThrottlingFactory};
+pub use throttled::Throttled;
+pub use throttling::ThrottlingFactory;
 pub use timeout::Timeout;
 pub use timeout_factory::{TimeoutFactory, TimeoutProtocol, TimeoutWrapper};
 pub use traffic::{TrafficLog, TrafficLoggingFactory};

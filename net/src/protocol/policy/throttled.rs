@@ -1,12 +1,89 @@
-//! Between a protocol and its transport, where a [`ThrottlingFactory`](super::ThrottlingFactory) pauses one or the other.
+//! A connection among those that a throttle holds back.
 
-use super::throttling::Member;
-use crate::protocol::{AlreadyRegistered, Backend, Producer, Transport};
-use std::cell::Cell;
-use std::rc::Rc;
+use super::Wrapper;
+use super::limits::{ConnectionCount, Place};
+use super::throttle::{Member, Throttle};
+use super::throttled_producer::ThrottledProducer;
+use crate::protocol::{AlreadyRegistered, Backend, ConnectionLost, Producer, Transport};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+/// What a [`ThrottlingFactory`](super::ThrottlingFactory) does on one connection.
+pub struct Throttled {
+    place: Place,
+    count: ConnectionCount,
+    throttle: Rc<Throttle>,
+    member: RefCell<Option<Rc<Member>>>,
+}
+
+impl Throttled {
+    pub(super) fn new(place: Place, count: ConnectionCount, throttle: Rc<Throttle>) -> Self {
+        Self { place, count, throttle, member: RefCell::default() }
+    }
+
+    /// The connection is gone: with the last one, the throttle rests.
+    fn leave(&self) {
+        self.place.give_back();
+        let member = self.member.take();
+        if let Some(member) = member {
+            let is_gone = |other: &Weak<Member>| other.upgrade().is_none_or(|other| Rc::ptr_eq(&other, &member));
+            self.throttle.members.borrow_mut().retain(|other| !is_gone(other));
+        }
+        if self.count.get() == 0 {
+            self.throttle.reading.stop();
+            self.throttle.writing.stop();
+        }
+    }
+}
+
+impl Wrapper for Throttled {
+    fn layer(self: Rc<Self>, lower: &Transport) -> Transport {
+        match &*self.member.borrow() {
+            Some(member) => Transport::new(Rc::new(Layer(member.clone()))),
+            // No connection was made, or it is gone.
+            None => lower.clone(),
+        }
+    }
+
+    fn connection_made(&self, lower: &Transport) {
+        let member = Rc::new(Member {
+            lower: lower.clone(),
+            throttle: self.throttle.clone(),
+            is_paused: Cell::default(),
+            producer: RefCell::default(),
+        });
+        self.throttle.members.borrow_mut().push(Rc::downgrade(&member));
+        *self.member.borrow_mut() = Some(member);
+        if self.throttle.reading.is_throttled.get() {
+            lower.pause_producing();
+        }
+    }
+
+    fn data_received(&self, _: &Transport, data: &[u8]) {
+        self.throttle.reading.add(data.len());
+    }
+
+    fn connection_lost(&self, _: &Transport, _: &ConnectionLost) {
+        self.leave();
+    }
+}
+
+/// A connection that came to nothing.
+impl Drop for Throttled {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl fmt::Debug for Throttled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttled").finish_non_exhaustive()
+    }
+}
 
 /// The transport that the protocol is given.
-pub(super) struct Layer(pub(super) Rc<Member>);
+struct Layer(Rc<Member>);
 
 impl Backend for Layer {
     fn lower(&self) -> Option<&Transport> {
@@ -40,16 +117,8 @@ impl Backend for Layer {
     }
 
     fn register_producer(&self, producer: Rc<dyn Producer>, streaming: bool) -> Result<(), AlreadyRegistered> {
-        let throttled = Rc::new(ThrottledProducer {
-            producer,
-            is_streaming: streaming,
-            is_throttled: Cell::new(self.0.throttle.writing.is_throttled.get()),
-            is_paused: Cell::new(false),
-            is_due: Cell::new(false),
-        });
-        if throttled.is_throttled.get() && streaming {
-            throttled.producer.pause_producing();
-        }
+        let is_throttled = self.0.throttle.writing.is_throttled.get();
+        let throttled = ThrottledProducer::new(producer, streaming, is_throttled);
         self.0.lower.register_producer(throttled.clone(), streaming)?;
         *self.0.producer.borrow_mut() = Some(throttled);
         Ok(())
@@ -70,54 +139,5 @@ impl Layer {
     fn forget(&self) {
         let former = self.0.producer.take();
         drop(former);
-    }
-}
-
-/// A producer that goes on when neither the transport nor the throttle is against it.
-pub(super) struct ThrottledProducer {
-    producer: Rc<dyn Producer>,
-    is_streaming: bool,
-    is_throttled: Cell<bool>,
-    /// By the transport.
-    is_paused: Cell<bool>,
-    /// A pull producer is to write a piece when the throttle opens.
-    is_due: Cell<bool>,
-}
-
-impl ThrottledProducer {
-    pub(super) fn set_throttled(&self, yes: bool) {
-        if self.is_throttled.replace(yes) == yes {
-            return;
-        }
-        if self.is_streaming {
-            match (yes, self.is_paused.get()) {
-                (_, true) => {}
-                (true, false) => self.producer.pause_producing(),
-                (false, false) => self.producer.resume_producing(),
-            }
-        } else if !yes && self.is_due.take() {
-            self.producer.resume_producing();
-        }
-    }
-}
-
-impl Producer for ThrottledProducer {
-    fn resume_producing(&self) {
-        self.is_paused.set(false);
-        match (self.is_throttled.get(), self.is_streaming) {
-            (false, _) => self.producer.resume_producing(),
-            (true, true) => {}
-            (true, false) => self.is_due.set(true),
-        }
-    }
-
-    fn pause_producing(&self) {
-        if !self.is_paused.replace(true) && !self.is_throttled.get() {
-            self.producer.pause_producing();
-        }
-    }
-
-    fn stop_producing(&self) {
-        self.producer.stop_producing();
     }
 }
