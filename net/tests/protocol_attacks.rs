@@ -23,7 +23,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 const CLIENTS: usize = 10_000;
 /// What a connection in memory holds in each direction, besides what the protocol's side does.
