@@ -116,6 +116,12 @@ impl<F> fmt::Debug for ForProtocol<F> {
 ///
 /// Counterpart: `twisted.internet.protocol.ClientFactory`.
 pub trait ClientFactory: Factory {
+    /// There is a connector, whose first attempt has not begun. Nothing is to be asked of it yet.
+    #[doc(hidden)]
+    fn connector_made(&mut self, connector: &Connector) {
+        let _ = connector;
+    }
+
     /// An attempt begins.
     fn started_connecting(&mut self, connector: &Connector) {
         let _ = connector;

@@ -107,6 +107,10 @@ impl<F: Factory> Factory for TlsClientFactory<F> {
 }
 
 impl<F: ClientFactory> ClientFactory for TlsClientFactory<F> {
+    fn connector_made(&mut self, connector: &Connector) {
+        self.factory.connector_made(connector);
+    }
+
     fn started_connecting(&mut self, connector: &Connector) {
         self.factory.started_connecting(connector);
     }

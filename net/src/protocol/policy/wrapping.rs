@@ -138,6 +138,10 @@ impl<F: Factory, Y: Policy> Factory for WrappingFactory<F, Y> {
 }
 
 impl<F: ClientFactory, Y: Policy> ClientFactory for WrappingFactory<F, Y> {
+    fn connector_made(&mut self, connector: &Connector) {
+        self.wrapped.connector_made(connector);
+    }
+
     fn started_connecting(&mut self, connector: &Connector) {
         self.wrapped.started_connecting(connector);
     }
@@ -182,6 +186,10 @@ macro_rules! factory_by_field {
         }
 
         impl<F: ClientFactory $(, $more: $bound)*> ClientFactory for $name<F $(, $more)*> {
+            fn connector_made(&mut self, connector: &Connector) {
+                self.factory.connector_made(connector);
+            }
+
             fn started_connecting(&mut self, connector: &Connector) {
                 self.factory.started_connecting(connector);
             }
