@@ -128,6 +128,12 @@ impl<F> fmt::Debug for ForProtocol<F> {
     note = "a `Factory` becomes one by `impl ClientFactory for …`, of which no method has to be written"
 )]
 pub trait ClientFactory: Factory {
+    /// There is a connector, whose first attempt has not begun. Nothing is to be asked of it yet.
+    #[doc(hidden)]
+    fn connector_made(&mut self, connector: &Connector) {
+        let _ = connector;
+    }
+
     /// An attempt begins.
     fn started_connecting(&mut self, connector: &Connector) {
         let _ = connector;
@@ -212,6 +218,10 @@ pub(crate) use started_and_stopped_with;
 /// In a [`ClientFactory`] around another, which is the field `$field`: that one is told what it is told.
 macro_rules! told_with {
     ($field:ident) => {
+        fn connector_made(&mut self, connector: &$crate::protocol::Connector) {
+            self.$field.connector_made(connector);
+        }
+
         fn started_connecting(&mut self, connector: &$crate::protocol::Connector) {
             self.$field.started_connecting(connector);
         }
