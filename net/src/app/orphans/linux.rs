@@ -8,6 +8,9 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
+/// Before those are looked at again that could not be reaped: one whose first thread has ended and others have not, say.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// The orphans of this process.
 pub(super) struct Orphans {
     grace: Duration,
@@ -36,7 +39,7 @@ impl Orphans {
                 reaped.push(id);
             }
         }
-        (reaped, (!self.ended.is_empty()).then_some(self.grace))
+        (reaped, (!self.ended.is_empty()).then_some(self.grace.max(AGAIN)))
     }
 }
 

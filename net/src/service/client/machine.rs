@@ -21,6 +21,8 @@ pub(super) struct Machine<E, F: Factory> {
     /// How many have failed in a row.
     failed: Cell<u32>,
     waiting: RefCell<Vec<Waiting<F::Protocol>>>,
+    /// Numbers those who wait.
+    waiter: Cell<u64>,
     stopping: RefCell<Vec<Resolver<()>>>,
     inputs: RefCell<VecDeque<Input<F::Protocol>>>,
     is_moving: Cell<bool>,
@@ -66,6 +68,7 @@ impl<P> Default for Attempt<P> {
 }
 
 struct Waiting<P> {
+    number: u64,
     resolver: Resolver<ProtocolHandle<P>>,
     failures_left: Option<u32>,
 }
@@ -94,22 +97,45 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
             attempt: Cell::new(0),
             failed: Cell::new(0),
             waiting: RefCell::default(),
+            waiter: Cell::new(0),
             stopping: RefCell::default(),
             inputs: RefCell::default(),
             is_moving: Cell::new(false),
         }
     }
 
-    pub(super) fn when_connected(&self, failures_left: Option<u32>) -> Deferred<ProtocolHandle<F::Protocol>> {
+    pub(super) fn when_connected(self: &Rc<Self>, failures_left: Option<u32>) -> Deferred<ProtocolHandle<F::Protocol>> {
         match &*self.state.borrow() {
             State::Connected(connection) => Deferred::succeed(connection.clone()),
             State::Stopped => Deferred::fail(Cancelled::default()),
             _ => {
-                let (deferred, resolver) = Deferred::new();
-                self.waiting.borrow_mut().push(Waiting { resolver, failures_left });
+                let number = self.waiter.replace(self.waiter.get() + 1);
+                let machine = Rc::downgrade(self);
+                let (deferred, resolver) = Deferred::with_canceller(move |_: &Resolver<_>| {
+                    if let Some(machine) = machine.upgrade() {
+                        machine.forget(number);
+                    }
+                });
+                self.waiting.borrow_mut().push(Waiting { number, resolver, failures_left });
                 deferred
             }
         }
+    }
+
+    /// Somebody waits no more.
+    fn forget(&self, number: u64) {
+        let mut waiting = self.waiting.borrow_mut();
+        let place = waiting.iter().position(|waiting| waiting.number == number);
+        let forgotten = place.map(|place| waiting.remove(place));
+        drop(waiting);
+        // It was told by having cancelled.
+        if let Some(waiting) = forgotten {
+            waiting.resolver.detach();
+        }
+    }
+
+    pub(super) fn waiters(&self) -> usize {
+        self.waiting.borrow().len()
     }
 
     pub(super) fn input(self: &Rc<Self>, input: Input<F::Protocol>) {
@@ -158,6 +184,7 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
         match self.take_state() {
             State::Init | State::Stopped => {
                 self.set(State::Stopped);
+                self.cancel_waiting();
                 self.tell_stopped();
             }
             State::Connecting(attempt) => {
@@ -281,8 +308,8 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
 
     fn wait(self: &Rc<Self>) {
         self.failed.set(self.failed.get().saturating_add(1));
-        // In case the policy panics: it can be started again then.
-        self.set(State::Stopped);
+        // In case the policy panics: it can be started again then. If it asks for the connection, that is waited for.
+        self.set(State::Init);
         let delay = (self.settings.policy)(self.failed.get());
         let machine = self.clone();
         let retry = Box::new(move || machine.input(Input::Retry));
