@@ -242,8 +242,11 @@ fn move_from_one_parent_to_another() {
 /// Does in its methods what the test says.
 struct Acts {
     trace: Trace,
-    act: RefCell<Option<(&'static str, Box<dyn FnOnce()>)>>,
+    act: RefCell<Option<Act>>,
 }
+
+/// What is done in which method.
+type Act = (&'static str, Box<dyn FnOnce()>);
 
 impl Acts {
     fn named(name: &str, trace: &Trace) -> ServiceHandle<Acts> {

@@ -1,6 +1,6 @@
 //! Children that nobody waits for, as Linux tells of them.
 
-use rt_runtime::process::__is_awaited;
+use rt_runtime::process::{__is_awaited, __unless_awaited};
 use rt_runtime::time::Instant;
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, waitpid};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ impl Orphans {
         let mut reaped = Vec::new();
         for id in ended {
             let since = *self.ended.entry(id).or_insert(now);
-            if now.duration_since(since) >= self.grace && wait_for(id) {
+            if now.duration_since(since) >= self.grace && __unless_awaited(id, || wait_for(id)) == Some(true) {
                 self.ended.remove(&id);
                 reaped.push(id);
             }

@@ -6,6 +6,7 @@
 use super::super::factory::SharedFactory;
 use super::policy::default_backoff_policy;
 use crate::protocol::{ConnectionLost, Factory, ProtocolHandle, StreamClientEndpoint};
+use rt_deferred::home;
 use rt_deferred::{Cancelled, Deferred, Failure, Outcome, Reactor, ReactorTime, Resolver, maybe_deferred};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -32,7 +33,8 @@ pub(super) struct Settings<E, F: Factory> {
     endpoint: E,
     factory: SharedFactory<F>,
     pub(super) policy: Box<dyn Fn(u32) -> Duration>,
-    pub(super) clock: Rc<dyn ReactorTime>,
+    /// `None`: the runtime's.
+    pub(super) clock: Option<Rc<dyn ReactorTime>>,
     pub(super) prepare: Option<Prepare<F::Protocol>>,
 }
 
@@ -90,7 +92,7 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
                 endpoint,
                 factory: SharedFactory::new(factory),
                 policy: Box::new(default_backoff_policy()),
-                clock: Rc::new(Reactor),
+                clock: None,
                 prepare: None,
             },
             state: RefCell::new(State::Init),
@@ -307,13 +309,19 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
     }
 
     fn wait(self: &Rc<Self>) {
+        let Some(clock) = self.settings.clock() else {
+            // The runtime ends, and nobody connects again.
+            self.set(State::Stopped);
+            self.cancel_waiting();
+            return self.tell_stopped();
+        };
         self.failed.set(self.failed.get().saturating_add(1));
         // In case the policy panics: it can be started again then. If it asks for the connection, that is waited for.
         self.set(State::Init);
         let delay = (self.settings.policy)(self.failed.get());
         let machine = self.clone();
         let retry = Box::new(move || machine.input(Input::Retry));
-        let take_back = self.settings.clock.call_later(delay, retry);
+        let take_back = clock.call_later(delay, retry);
         self.set(State::Waiting(take_back));
     }
 
@@ -366,6 +374,14 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
             State::Disconnecting => "Disconnecting",
             State::Restarting => "Restarting",
         }
+    }
+}
+
+impl<E, F: Factory> Settings<E, F> {
+    /// `None` if it is that of a runtime which is gone.
+    fn clock(&self) -> Option<Rc<dyn ReactorTime>> {
+        let reactor = || home::current().filter(|home| home.time().is_some()).map(|_| Reactor.weak());
+        self.clock.clone().or_else(reactor)
     }
 }
 

@@ -79,7 +79,7 @@ impl<E: StreamClientEndpoint, F: Factory> ClientService<E, F> {
     /// What it waits by. [`Reactor`](rt_deferred::Reactor) unless it is set.
     #[must_use = "it is the service, to be put in its place"]
     pub fn clock(mut self, clock: &dyn ReactorTime) -> Self {
-        self.settings().clock = clock.weak();
+        self.settings().clock = Some(clock.weak());
         self
     }
 
