@@ -5,6 +5,7 @@ use crate::protocol::connection::{Connection, Outside, Pass};
 use crate::protocol::{Address, ConnectionLost, Holds, Protocol, StartTls, Transport, WriteLimits};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_deferred::{Failure, Resolver, unhandled};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem;
@@ -20,6 +21,8 @@ pub(super) struct Live<S, P> {
     /// The connection's task.
     waker: Cell<Option<Waker>>,
     flags: Cell<u16>,
+    /// How many bytes of answers are not sent, if they are sent before anything else.
+    answers: Cell<u32>,
     rare: Cell<Option<Box<Rare>>>,
     #[cfg(feature = "tracing")]
     span: tracing::Span,
@@ -35,8 +38,9 @@ pub(super) struct Rare {
     pub(super) unread: Vec<u8>,
     /// TLS that is to begin when so many bytes more are sent.
     pub(super) tls: Option<(usize, StartTls)>,
-    /// The task that has the connection as a stream.
-    pub(super) stream_owner: Option<Waker>,
+    /// The tasks that wait for the connection as a stream: one to read, and one to write.
+    pub(super) stream_reader: Option<Waker>,
+    pub(super) stream_writer: Option<Waker>,
 }
 
 /// The task polls: whatever it is asked, it will see to it.
@@ -69,6 +73,8 @@ pub(super) const TAKEN: u16 = 1 << 12;
 pub(super) const UNREAD: u16 = 1 << 13;
 /// [`Rare::drained`] is not empty.
 pub(super) const DRAIN_WAITED: u16 = 1 << 14;
+/// The last answer was the first one of many bytes, and says little of the peer.
+pub(super) const FIRST_ANSWER: u16 = 1 << 15;
 
 impl<S, P: Protocol> Live<S, P> {
     pub(super) fn new(stream: S, peer: Address, tls: Option<StartTls>, protocol: P) -> Self {
@@ -81,6 +87,7 @@ impl<S, P: Protocol> Live<S, P> {
             peer,
             waker: Cell::new(None),
             flags: Cell::new(0),
+            answers: Cell::new(0),
             rare: Cell::new(None),
         };
         if let Some(tls) = tls {
@@ -99,11 +106,7 @@ impl<S, P: Protocol> Live<S, P> {
             catch_unwind(AssertUnwindSafe(|| event(protocol, transport)))
         };
         if let Err(panic) = called {
-            let failure = Failure::from_panic(panic);
-            let reason = ConnectionLost::Panicked(failure.clone());
-            let place = failure.place();
-            unhandled::report(unhandled::Unhandled::of_task(failure, place));
-            self.give_up(reason);
+            self.give_up(ConnectionLost::Panicked(report(panic)));
         }
     }
 
@@ -135,16 +138,18 @@ impl<S, P: Protocol> Live<S, P> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Who has the connection as a stream is to look again.
+    pub(super) fn wake_stream(&self) {
         if self.has(TAKEN) {
-            let owner = self.rare(|rare| rare.stream_owner.take());
-            if let Some(owner) = owner {
-                owner.wake();
-            }
+            let waiting = self.rare(|rare| [rare.stream_reader.take(), rare.stream_writer.take()]);
+            waiting.into_iter().flatten().for_each(Waker::wake);
         }
     }
 
     pub(super) fn tell_resumed(&self, transport: &Transport) {
-        if self.has(RESUMED) {
+        if self.has(RESUMED) && !self.has(TAKEN | LOST) {
             self.set(RESUMED, false);
             self.event(transport, |protocol, transport| protocol.reading_resumed(transport));
         }
@@ -168,12 +173,28 @@ impl<S, P: Protocol> Live<S, P> {
         self.set(INPUT_ENDED, true);
     }
 
-    pub(super) fn note_answer(&self, answered: bool) {
-        self.set(ANSWERING, answered);
+    pub(super) fn note_answers(&self, answers: usize, is_first: bool) {
+        self.answers.set(u32::try_from(answers).unwrap_or(u32::MAX));
+        self.set(ANSWERING, true);
+        self.set(FIRST_ANSWER, is_first);
+    }
+
+    pub(super) fn note_no_answer(&self) {
+        self.set(ANSWERING, false);
     }
 
     pub(super) fn is_answering(&self) -> bool {
         self.has(ANSWERING)
+    }
+
+    /// Whether the peer goes on to send what is answered, and does not take that.
+    pub(super) fn piles_up_answers(&self) -> bool {
+        self.has(ANSWERING) && !self.has(FIRST_ANSWER)
+    }
+
+    /// How many bytes of answers are not sent.
+    pub(super) fn answers(&self) -> usize {
+        (self.answers.get() as usize).min(self.connection.unsent())
     }
 
     pub(super) fn hold_back(&self, held: bool) {
@@ -206,7 +227,17 @@ impl<S, P: Protocol> Live<S, P> {
     }
 
     pub(super) fn write_is_closed(&self) {
-        self.set(CLOSING_WRITE, false);
+        // Closing is flushing, too.
+        self.set(CLOSING_WRITE | UNFLUSHED, false);
+    }
+
+    pub(super) fn is_closed_on_both_sides(&self) -> bool {
+        self.has(INPUT_ENDED) && self.connection.is_write_closed() && !self.has(CLOSING_WRITE)
+    }
+
+    /// Whether the protocol has written something that the stream has not passed on.
+    pub(super) fn is_sending(&self) -> bool {
+        self.has(UNFLUSHED) || self.connection.unsent() > 0
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -222,8 +253,8 @@ impl<S, P: Protocol> Live<S, P> {
     }
 
     /// It is over, now, whatever is not sent.
-    fn give_up(&self, reason: ConnectionLost) {
-        if self.connection.is_connected() {
+    pub(super) fn give_up(&self, reason: ConnectionLost) {
+        if !self.has(LOST) {
             self.connection.lost(reason, self);
         }
     }
@@ -270,10 +301,12 @@ impl<S, P: Protocol> Live<S, P> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
-    /// After a write pass: what was sent before TLS is counted, and TLS begun if that was all.
-    pub(super) fn sent_before_tls(&self, pass: Pass) {
+    /// After a write pass: what was sent is counted, and TLS begun if that was all that comes before it.
+    pub(super) fn note_sent(&self, pass: Pass) {
+        let Pass::Sent(count) = pass else { return };
         self.set(UNFLUSHED, true);
-        if let (true, Pass::Sent(count)) = (self.has(TLS_ASKED), pass) {
+        self.answers.set(self.answers.get().saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
+        if self.has(TLS_ASKED) {
             self.rare(|rare| {
                 if let Some((plain, _)) = &mut rare.tls {
                     *plain -= count;
@@ -285,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
 
     /// Begins the handshake if one was asked for and nothing is to be sent before. Whether it is under way.
     pub(super) fn begins_tls(&self) -> bool {
-        if !self.has(TLS_ASKED) {
+        if !self.has(TLS_ASKED) || self.has(LOST) {
             return false;
         }
         let tls = self.rare(|rare| rare.tls.take_if(|(plain, _)| *plain == 0));
@@ -314,10 +347,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         self.span.in_scope(|| tracing::debug!(target: "rt::protocol", %reason, "connection lost"));
         self.event(transport, |protocol, transport| protocol.connection_lost(transport, &reason));
         self.connection.discard();
-        let reset = !at_end_of_runtime && !matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_));
-        self.layer.borrow_mut().close(reset);
+        // A reset would overtake the alert that says what is wrong with TLS.
+        let is_told = matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_) | ConnectionLost::Tls(_));
+        let stream = self.layer.borrow_mut().close(!at_end_of_runtime && !is_told);
+        drop_guarded(stream);
         let protocol = self.protocol.take();
-        drop(protocol);
+        drop_guarded(protocol);
         // A transport that somebody keeps must not keep the task.
         drop(self.waker.take());
         let (drained, closed) = self.rare(|rare| {
@@ -331,9 +366,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         for waiting in closed {
             let _ = waiting.callback(reason.clone());
         }
-        if let Some(owner) = self.rare(|rare| rare.stream_owner.take()) {
-            owner.wake();
-        }
+    }
+}
+
+/// Reports a panic.
+fn report(panic: Box<dyn Any + Send>) -> Failure {
+    let failure = Failure::from_panic(panic);
+    let place = failure.place();
+    unhandled::report(unhandled::Unhandled::of_task(failure.clone(), place));
+    failure
+}
+
+/// Drops what is the user's. If that panics, there are still others to be told.
+fn drop_guarded<T>(value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        report(panic);
     }
 }
 
@@ -348,8 +395,8 @@ impl Drop for Turn<'_> {
 
 impl<S, P: Protocol> Outside for Live<S, P> {
     fn reading(&self, wanted: bool) {
+        self.set(RESUMED, wanted);
         if wanted {
-            self.set(RESUMED, true);
             self.wake();
         }
     }
@@ -368,6 +415,7 @@ impl<S, P: Protocol> Outside for Live<S, P> {
         self.rare(|rare| rare.lost = Some(reason));
         self.set(LOST, true);
         self.wake();
+        self.wake_stream();
     }
 }
 

@@ -171,10 +171,12 @@ impl Backend for Wire {
 
     fn unregister_producer(&self) {
         self.connection.unregister_producer(self);
+        self.connection.close_write_if_asked(self);
     }
 
     fn stop_producer(&self) {
         self.connection.stop_producer(self);
+        self.connection.close_write_if_asked(self);
     }
 
     fn pause_producing(&self) {
