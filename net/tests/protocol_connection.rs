@@ -207,6 +207,23 @@ fn closing_the_writing_side_twice_is_told_once() {
 }
 
 #[test]
+fn closed_on_both_sides_it_is_over() {
+    flavor::block_on(async {
+        let (mut near, far) = duplex(1024);
+        let log = Log::default();
+        let handle = drive(far, Noting { log: log.clone(), half_closes: true });
+        near.write_all(b"half").await.unwrap();
+        near.close().await.unwrap();
+        assert_eq!(read_to_end(&mut near).await, "last words");
+        assert!(handle.transport().closed().await.unwrap().is_clean());
+        let log = events(&log);
+        assert_eq!(log[..3], ["made", "data half", "returned"]);
+        assert!(log.contains(&"read lost".to_owned()) && log.contains(&"write lost".to_owned()), "{log:?}");
+        assert_eq!(log[5..], ["lost the connection was closed"]);
+    });
+}
+
+#[test]
 fn aborting_throws_away_what_is_not_sent() {
     flavor::block_on(async {
         let (near, handle, log) = noting();

@@ -237,7 +237,7 @@ impl Connection {
         self.set(Self::DISCONNECTING, true);
     }
 
-    /// Closes the writing side when all is sent.
+    /// Closes the writing side when all is sent. Asked again, it tells [`Outside::write_closed`] again, as Twisted does.
     pub fn lose_write(&self, outside: &impl Outside) {
         if !self.has(Self::CONNECTED) {
             return;
@@ -268,7 +268,10 @@ impl Connection {
         self.producer.set(Some(producer.clone()));
         self.set(Self::STREAMING, streaming);
         if !streaming {
+            // That is no answer to what came from the peer.
+            let was_written = self.has(Self::WRITTEN);
             producer.resume_producing();
+            self.set(Self::WRITTEN, was_written);
         }
         Ok(())
     }
@@ -284,9 +287,10 @@ impl Connection {
 
     /// Stops and unregisters the producer, if there is one.
     pub fn stop_producer(&self, outside: &impl Outside) {
+        // It is not registered any more while it is called, as it may ask for the same.
         if let Some(producer) = self.producer() {
-            producer.stop_producing();
             self.unregister_producer(outside);
+            producer.stop_producing();
         }
     }
 
@@ -294,9 +298,8 @@ impl Connection {
     pub fn lost(&self, reason: ConnectionLost, outside: &impl Outside) {
         outside.lost(reason);
         self.set(Self::CONNECTED, false);
-        if let Some(producer) = self.producer() {
+        if let Some(producer) = self.producer.take() {
             producer.stop_producing();
-            drop(self.producer.take());
         }
         self.want_reading(false, outside);
         self.want_writing(false, outside);
@@ -383,6 +386,18 @@ impl Connection {
         let producer = self.producer.take();
         self.producer.set(producer.clone());
         producer
+    }
+
+    /// After a producer is gone: sees to it that the writing side is closed, if that is still to be done. With Twisted it stays open.
+    pub(crate) fn close_write_if_asked(&self, outside: &impl Outside) {
+        if self.has(Self::CLOSING_WRITE) {
+            self.lose_write(outside);
+        }
+    }
+
+    /// Whether [`Outside::write_closed`] was told.
+    pub(crate) fn is_write_closed(&self) -> bool {
+        self.has(Self::WRITE_CLOSED)
     }
 
     /// Whether something was written since this was asked last.

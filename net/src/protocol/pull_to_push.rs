@@ -61,6 +61,8 @@ struct Adapter {
     consumer: Rc<dyn Consumer>,
     task: RefCell<Option<CooperativeTask>>,
     is_finished: Cell<bool>,
+    /// Paused as a [`Producer`], which is told so more than once.
+    is_paused: Cell<bool>,
 }
 
 impl PullToPush {
@@ -71,6 +73,7 @@ impl PullToPush {
             consumer: Rc::new(consumer),
             task: RefCell::default(),
             is_finished: Cell::new(false),
+            is_paused: Cell::new(false),
         }))
     }
 
@@ -99,6 +102,7 @@ impl PullToPush {
                 let place = failure.place();
                 unhandled::report(unhandled::Unhandled::of_task(failure, place));
                 adapter.0.consumer.unregister_producer();
+                return None;
             }
             Some(())
         })
@@ -144,11 +148,16 @@ impl PullToPush {
 
 impl Producer for PullToPush {
     fn resume_producing(&self) {
-        let _ = PullToPush::resume_producing(self);
+        if self.0.is_paused.replace(false) {
+            let _ = PullToPush::resume_producing(self);
+        }
     }
 
+    /// Not counted: a transport tells it at each write while it holds too much, and to resume once.
     fn pause_producing(&self) {
-        let _ = PullToPush::pause_producing(self);
+        if !self.0.is_paused.replace(true) {
+            let _ = PullToPush::pause_producing(self);
+        }
     }
 
     fn stop_producing(&self) {

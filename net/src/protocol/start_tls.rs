@@ -12,7 +12,7 @@ use std::fmt;
 #[cfg(feature = "tls")]
 pub struct StartTls {
     pub(super) side: Side,
-    pub(super) received: Vec<u8>,
+    pub(in crate::protocol) received: Vec<u8>,
 }
 
 /// Without the feature `tls` there is none.

@@ -41,8 +41,10 @@ impl Transport {
         self.0.write_sequence(&parts);
     }
 
-    /// Closes the connection when what was written is sent. Nothing is read any more. A pull producer, and a push producer that was
-    /// told to pause, are waited for until they unregister.
+    /// Closes the connection when what was written is sent and no producer waits to be resumed. Nothing is read any more.
+    ///
+    /// A pull producer keeps it open until it is unregistered, and so does a push producer that was told to pause. One that was not is
+    /// told to stop when all is sent, as with Twisted.
     pub fn lose_connection(&self) {
         self.0.lose_connection();
     }
@@ -300,8 +302,12 @@ impl fmt::Debug for Transport {
 /// How much a connection may hold of what was written and not sent, in bytes.
 ///
 /// Above `high`, the connection is not read while what [`data_received`](crate::protocol::Protocol::data_received) writes does not
-/// drain, down to `low`: a peer that sends requests and does not read the answers is held back. Above `cap` the connection is
-/// aborted, with [`ConnectionLost::WriteLimit`].
+/// drain, down to `low`: a peer that sends requests and does not read the answers is held back. After an answer that is longer than
+/// what it answers, one thing more is read, if another such answer is within `cap`: the peer may have to be read for it to go on.
+/// Above `cap` the connection is aborted, with [`ConnectionLost::WriteLimit`].
+///
+/// Two sides that answer everything that comes, also while they do not get rid of their own answers, hold each other back for ever. If
+/// that is how they talk, raise `high`: with `usize::MAX` nobody is held back.
 ///
 /// `high` is also what a push producer may write before it is told to pause: Twisted's `bufferSize`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

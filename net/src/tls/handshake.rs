@@ -128,6 +128,15 @@ impl<S> Handshake<S> {
     pub(crate) fn failed(failure: io::Error) -> Self {
         Self { state: State::Failed(failure), limit: Limit::after(None) }
     }
+
+    /// The stream below, while there is one.
+    pub(crate) fn io(&self) -> Option<&S> {
+        match &self.state {
+            State::Shaking { session, .. } => Some(&session.transport.io),
+            State::Refusing { io, .. } => Some(io),
+            State::Failed(_) | State::Done => None,
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<S> {

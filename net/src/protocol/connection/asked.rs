@@ -29,10 +29,12 @@ macro_rules! asks_of_connection {
 
         fn unregister_producer(&self) {
             self.$connection.unregister_producer(self);
+            self.$connection.close_write_if_asked(self);
         }
 
         fn stop_producer(&self) {
             self.$connection.stop_producer(self);
+            self.$connection.close_write_if_asked(self);
         }
 
         fn pause_producing(&self) {

@@ -18,11 +18,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
     asks_of_connection!(connection);
 
     fn abort_connection(&self, reason: ConnectionLost) {
-        if self.connection.is_connected() {
+        if !self.has(LOST) {
             self.connection.lost(reason, self);
         } else if !self.has(ENDED) {
             // It may be saying goodbye to a peer that does not listen.
-            self.rare(|rare| rare.lost = Some(reason));
+            self.rare(|rare| rare.lost.take_if(|known| known.is_clean()).map(|_| rare.lost = Some(reason)));
             self.wake();
         }
     }
@@ -63,6 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
 
     fn set_write_limits(&self, limits: WriteLimits) {
         self.connection.set_write_limits(limits);
+        self.hold_back(false);
         self.wake();
     }
 
@@ -75,9 +76,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
     }
 
     #[cfg(feature = "tls")]
-    fn start_tls(&self, tls: StartTls) -> io::Result<()> {
-        if self.has(TLS_ASKED | SHAKING) || !matches!(*self.layer.borrow(), Layer::Plain(_)) {
-            return Err(io::Error::other("TLS was started on this connection already, or the connection is gone"));
+    fn start_tls(&self, mut tls: StartTls) -> io::Result<()> {
+        const NOT_NOW: u32 = TLS_ASKED | SHAKING | TAKEN | LOST;
+        if self.has(NOT_NOW) || !matches!(*self.layer.borrow(), Layer::Plain(_)) {
+            let why = "TLS was started on this connection already, or the connection is gone, or taken as a stream";
+            return Err(io::Error::other(why));
+        }
+        // What the protocol has not got came in the open: after the handshake it would be taken for what came under TLS.
+        if let Some(unread) = self.take_unread() {
+            tls.received.extend(unread);
         }
         self.ask_for_tls(self.connection.unsent(), tls);
         Ok(())
@@ -91,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Backend for Live<
     }
 
     fn take_stream(self: Rc<Self>, unread: &[u8]) -> io::Result<ConnectionStream> {
-        const NOT_NOW: u16 = TLS_ASKED | SHAKING | TAKEN | LOST;
+        const NOT_NOW: u32 = TLS_ASKED | SHAKING | TAKEN | LOST;
         if self.has(NOT_NOW) {
             return Err(io::Error::other("the connection is gone, taken as a stream already, or on its way under TLS"));
         }

@@ -1,7 +1,7 @@
 //! The stream of a connection, and TLS over it.
 
 use super::socket;
-use crate::protocol::StartTls;
+use crate::protocol::{ConnectionLost, StartTls};
 #[cfg(feature = "tls")]
 use crate::tls::{Accept, Connect, TlsStream};
 use futures_util::io::{AsyncRead, AsyncWrite};
@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Layer<S> {
 
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         through!(self, stream => match stream.poll_write(cx, buf) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(0)) if !buf.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             polled => polled,
         })
     }
@@ -83,12 +83,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Layer<S> {
         }
     }
 
-    /// Drops the stream; with a reset for the peer, if there is such a thing.
-    pub(super) fn close(&mut self, reset: bool) {
+    /// What an error of reading means.
+    pub(super) fn reason(&self, error: io::Error) -> ConnectionLost {
+        #[cfg(feature = "tls")]
+        if let (Layer::Tls(_), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) = (self, error.kind()) {
+            return ConnectionLost::Tls(Failure::new(error));
+        }
+        error.into()
+    }
+
+    /// Gives the stream away, to be dropped; with a reset for the peer, if there is such a thing.
+    pub(super) fn close(&mut self, reset: bool) -> Self {
         if let (true, Some(stream)) = (reset, self.socket()) {
             socket::reset_at_close(stream);
         }
-        *self = Layer::Gone;
+        mem::replace(self, Layer::Gone)
     }
 
     /// The stream itself, under TLS or not.
@@ -98,7 +107,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Layer<S> {
             #[cfg(feature = "tls")]
             Layer::Tls(stream) => Some(stream.get_ref()),
             #[cfg(feature = "tls")]
-            Layer::Shaking(_) => None,
+            Layer::Shaking(shaking) => match &**shaking {
+                Shaking::Server(accept) => accept.0.io().map(|stream| stream as &dyn Any),
+                Shaking::Client(connect) => connect.0.io().map(|stream| stream as &dyn Any),
+            },
             Layer::Gone => None,
         }
     }

@@ -5,6 +5,7 @@ use crate::protocol::connection::{Connection, Outside, Pass};
 use crate::protocol::{Address, ConnectionLost, Holds, Protocol, StartTls, Transport, WriteLimits};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use rt_deferred::{Failure, Resolver, unhandled};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem;
@@ -19,7 +20,9 @@ pub(super) struct Live<S, P> {
     pub(super) peer: Address,
     /// The connection's task.
     waker: Cell<Option<Waker>>,
-    flags: Cell<u16>,
+    flags: Cell<u32>,
+    /// How many bytes of answers are not sent, if they are sent before anything else.
+    answers: Cell<u32>,
     rare: Cell<Option<Box<Rare>>>,
     #[cfg(feature = "tracing")]
     span: tracing::Span,
@@ -35,42 +38,45 @@ pub(super) struct Rare {
     pub(super) unread: Vec<u8>,
     /// TLS that is to begin when so many bytes more are sent.
     pub(super) tls: Option<(usize, StartTls)>,
-    /// The task that has the connection as a stream.
-    pub(super) stream_owner: Option<Waker>,
+    /// The tasks that wait for the connection as a stream: one to read, and one to write.
+    pub(super) stream_reader: Option<Waker>,
+    pub(super) stream_writer: Option<Waker>,
 }
 
 /// The task polls: whatever it is asked, it will see to it.
-pub(super) const IN_TURN: u16 = 1;
+pub(super) const IN_TURN: u32 = 1;
 /// It was asked something since it looked last.
-pub(super) const NEWS: u16 = 1 << 1;
+pub(super) const NEWS: u32 = 1 << 1;
 /// [`Rare::lost`] says why the connection is over.
-pub(super) const LOST: u16 = 1 << 2;
+pub(super) const LOST: u32 = 1 << 2;
 /// The protocol was told so.
-pub(super) const ENDED: u16 = 1 << 3;
+pub(super) const ENDED: u32 = 1 << 3;
 /// A peer that does not take the answers is not read.
-pub(super) const HELD_BACK: u16 = 1 << 4;
+pub(super) const HELD_BACK: u32 = 1 << 4;
 /// What the protocol wrote last, it wrote because of bytes that came.
-pub(super) const ANSWERING: u16 = 1 << 5;
+pub(super) const ANSWERING: u32 = 1 << 5;
 /// The peer sends no more.
-pub(super) const INPUT_ENDED: u16 = 1 << 6;
+pub(super) const INPUT_ENDED: u32 = 1 << 6;
 /// Reading was resumed, and the protocol was not told yet.
-pub(super) const RESUMED: u16 = 1 << 7;
+pub(super) const RESUMED: u32 = 1 << 7;
 /// The stream may hold bytes until it is flushed.
-pub(super) const UNFLUSHED: u16 = 1 << 8;
+pub(super) const UNFLUSHED: u32 = 1 << 8;
 /// The writing side is to be closed.
-pub(super) const CLOSING_WRITE: u16 = 1 << 9;
+pub(super) const CLOSING_WRITE: u32 = 1 << 9;
 /// TLS is to begin.
-pub(super) const TLS_ASKED: u16 = 1 << 10;
+pub(super) const TLS_ASKED: u32 = 1 << 10;
 /// The handshake is under way.
-pub(super) const SHAKING: u16 = 1 << 11;
+pub(super) const SHAKING: u32 = 1 << 11;
 /// Somebody has the connection as a stream.
-pub(super) const TAKEN: u16 = 1 << 12;
+pub(super) const TAKEN: u32 = 1 << 12;
 /// [`Rare::unread`] is not empty.
-pub(super) const UNREAD: u16 = 1 << 13;
+pub(super) const UNREAD: u32 = 1 << 13;
 /// [`Rare::drained`] is not empty.
-pub(super) const DRAIN_WAITED: u16 = 1 << 14;
+pub(super) const DRAIN_WAITED: u32 = 1 << 14;
+/// The last answer was the first one of many bytes, and says little of the peer.
+pub(super) const FIRST_ANSWER: u32 = 1 << 15;
 /// The writing side is closed, and the protocol was told.
-pub(super) const WRITE_CLOSED: u16 = 1 << 15;
+pub(super) const WRITE_CLOSED: u32 = 1 << 16;
 
 impl<S, P: Protocol> Live<S, P> {
     pub(super) fn new(stream: S, peer: Address, tls: Option<StartTls>, protocol: P) -> Self {
@@ -83,6 +89,7 @@ impl<S, P: Protocol> Live<S, P> {
             peer,
             waker: Cell::new(None),
             flags: Cell::new(0),
+            answers: Cell::new(0),
             rare: Cell::new(None),
         };
         if let Some(tls) = tls {
@@ -101,11 +108,7 @@ impl<S, P: Protocol> Live<S, P> {
             catch_unwind(AssertUnwindSafe(|| event(protocol, transport)))
         };
         if let Err(panic) = called {
-            let failure = Failure::from_panic(panic);
-            let reason = ConnectionLost::Panicked(failure.clone());
-            let place = failure.place();
-            unhandled::report(unhandled::Unhandled::of_task(failure, place));
-            self.give_up(reason);
+            self.give_up(ConnectionLost::Panicked(report(panic)));
         }
     }
 
@@ -137,16 +140,18 @@ impl<S, P: Protocol> Live<S, P> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Who has the connection as a stream is to look again.
+    pub(super) fn wake_stream(&self) {
         if self.has(TAKEN) {
-            let owner = self.rare(|rare| rare.stream_owner.take());
-            if let Some(owner) = owner {
-                owner.wake();
-            }
+            let waiting = self.rare(|rare| [rare.stream_reader.take(), rare.stream_writer.take()]);
+            waiting.into_iter().flatten().for_each(Waker::wake);
         }
     }
 
     pub(super) fn tell_resumed(&self, transport: &Transport) {
-        if self.has(RESUMED) {
+        if self.has(RESUMED) && !self.has(TAKEN | LOST) {
             self.set(RESUMED, false);
             self.event(transport, |protocol, transport| protocol.reading_resumed(transport));
         }
@@ -154,7 +159,7 @@ impl<S, P: Protocol> Live<S, P> {
 
     /// Whether the protocol may get bytes now.
     pub(super) fn wants_bytes(&self) -> bool {
-        const NOT_NOW: u16 = HELD_BACK | INPUT_ENDED | TLS_ASKED | SHAKING | TAKEN | LOST;
+        const NOT_NOW: u32 = HELD_BACK | INPUT_ENDED | TLS_ASKED | SHAKING | TAKEN | LOST;
         self.connection.is_reading() && !self.has(NOT_NOW)
     }
 
@@ -170,12 +175,28 @@ impl<S, P: Protocol> Live<S, P> {
         self.set(INPUT_ENDED, true);
     }
 
-    pub(super) fn note_answer(&self, answered: bool) {
-        self.set(ANSWERING, answered);
+    pub(super) fn note_answers(&self, answers: usize, is_first: bool) {
+        self.answers.set(u32::try_from(answers).unwrap_or(u32::MAX));
+        self.set(ANSWERING, true);
+        self.set(FIRST_ANSWER, is_first);
+    }
+
+    pub(super) fn note_no_answer(&self) {
+        self.set(ANSWERING, false);
     }
 
     pub(super) fn is_answering(&self) -> bool {
         self.has(ANSWERING)
+    }
+
+    /// Whether the peer goes on to send what is answered, and does not take that.
+    pub(super) fn piles_up_answers(&self) -> bool {
+        self.has(ANSWERING) && !self.has(FIRST_ANSWER)
+    }
+
+    /// How many bytes of answers are not sent.
+    pub(super) fn answers(&self) -> usize {
+        (self.answers.get() as usize).min(self.connection.unsent())
     }
 
     pub(super) fn hold_back(&self, held: bool) {
@@ -208,8 +229,18 @@ impl<S, P: Protocol> Live<S, P> {
     }
 
     pub(super) fn write_is_closed(&self) {
-        self.set(CLOSING_WRITE, false);
+        // Closing is flushing, too.
+        self.set(CLOSING_WRITE | UNFLUSHED, false);
         self.set(WRITE_CLOSED, true);
+    }
+
+    pub(super) fn is_closed_on_both_sides(&self) -> bool {
+        self.has(INPUT_ENDED) && self.connection.is_write_closed() && !self.has(CLOSING_WRITE)
+    }
+
+    /// Whether the protocol has written something that the stream has not passed on.
+    pub(super) fn is_sending(&self) -> bool {
+        self.has(UNFLUSHED) || self.connection.unsent() > 0
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -230,8 +261,8 @@ impl<S, P: Protocol> Live<S, P> {
     }
 
     /// It is over, now, whatever is not sent.
-    fn give_up(&self, reason: ConnectionLost) {
-        if self.connection.is_connected() {
+    pub(super) fn give_up(&self, reason: ConnectionLost) {
+        if !self.has(LOST) {
             self.connection.lost(reason, self);
         }
     }
@@ -249,7 +280,7 @@ impl<S, P: Protocol> Live<S, P> {
 
     /// There is something for the writing side to do, or to tell.
     pub(super) fn has_to_write(&self) -> bool {
-        const MORE: u16 = UNFLUSHED | CLOSING_WRITE | HELD_BACK | DRAIN_WAITED;
+        const MORE: u32 = UNFLUSHED | CLOSING_WRITE | HELD_BACK | DRAIN_WAITED;
         self.connection.is_writing() || self.has(MORE)
     }
 
@@ -278,21 +309,23 @@ impl<S, P: Protocol> Live<S, P> {
         result
     }
 
-    pub(super) fn has(&self, flag: u16) -> bool {
+    pub(super) fn has(&self, flag: u32) -> bool {
         self.flags.get() & flag != 0
     }
 
-    pub(super) fn set(&self, flag: u16, on: bool) {
+    pub(super) fn set(&self, flag: u32, on: bool) {
         let flags = self.flags.get();
         self.flags.set(if on { flags | flag } else { flags & !flag });
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
-    /// After a write pass: what was sent before TLS is counted, and TLS begun if that was all.
-    pub(super) fn sent_before_tls(&self, pass: Pass) {
+    /// After a write pass: what was sent is counted, and TLS begun if that was all that comes before it.
+    pub(super) fn note_sent(&self, pass: Pass) {
+        let Pass::Sent(count) = pass else { return };
         self.set(UNFLUSHED, true);
-        if let (true, Pass::Sent(count)) = (self.has(TLS_ASKED), pass) {
+        self.answers.set(self.answers.get().saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
+        if self.has(TLS_ASKED) {
             self.rare(|rare| {
                 if let Some((plain, _)) = &mut rare.tls {
                     *plain -= count;
@@ -304,7 +337,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
 
     /// Begins the handshake if one was asked for and nothing is to be sent before. Whether it is under way.
     pub(super) fn begins_tls(&self) -> bool {
-        if !self.has(TLS_ASKED) {
+        if !self.has(TLS_ASKED) || self.has(LOST) {
             return false;
         }
         let tls = self.rare(|rare| rare.tls.take_if(|(plain, _)| *plain == 0));
@@ -333,10 +366,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         self.span.in_scope(|| tracing::debug!(target: "rt::protocol", %reason, "connection lost"));
         self.event(transport, |protocol, transport| protocol.connection_lost(transport, &reason));
         self.connection.discard();
-        let reset = !at_end_of_runtime && !matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_));
-        self.layer.borrow_mut().close(reset);
+        // A reset would overtake the alert that says what is wrong with TLS.
+        let is_told = matches!(reason, ConnectionLost::Done | ConnectionLost::Lost(_) | ConnectionLost::Tls(_));
+        let stream = self.layer.borrow_mut().close(!at_end_of_runtime && !is_told);
+        drop_guarded(stream);
         let protocol = self.protocol.take();
-        drop(protocol);
+        drop_guarded(protocol);
         // A transport that somebody keeps must not keep the task.
         drop(self.waker.take());
         let (drained, closed) = self.rare(|rare| {
@@ -350,14 +385,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
         for waiting in closed {
             let _ = waiting.callback(reason.clone());
         }
-        if let Some(owner) = self.rare(|rare| rare.stream_owner.take()) {
-            owner.wake();
-        }
+    }
+}
+
+/// Reports a panic.
+fn report(panic: Box<dyn Any + Send>) -> Failure {
+    let failure = Failure::from_panic(panic);
+    let place = failure.place();
+    unhandled::report(unhandled::Unhandled::of_task(failure.clone(), place));
+    failure
+}
+
+/// Drops what is the user's. If that panics, there are still others to be told.
+fn drop_guarded<T>(value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        report(panic);
     }
 }
 
 /// The end of a turn.
-pub(super) struct Turn<'a>(&'a Cell<u16>);
+pub(super) struct Turn<'a>(&'a Cell<u32>);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
@@ -367,8 +414,8 @@ impl Drop for Turn<'_> {
 
 impl<S, P: Protocol> Outside for Live<S, P> {
     fn reading(&self, wanted: bool) {
+        self.set(RESUMED, wanted);
         if wanted {
-            self.set(RESUMED, true);
             self.wake();
         }
     }
@@ -388,6 +435,7 @@ impl<S, P: Protocol> Outside for Live<S, P> {
         self.rare(|rare| rare.lost = Some(reason));
         self.set(LOST, true);
         self.wake();
+        self.wake_stream();
     }
 }
 

@@ -101,21 +101,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Future for Driver
         let mut scratch = None;
         for _ in 0..ROUNDS_PER_TURN {
             live.begin_round();
-            if live.is_taken() && !live.is_lost() {
-                return Poll::Pending;
-            }
-            if live.is_going_under_tls() {
-                live.handshake(&transport, cx);
-            }
-            let wrote_enough = live.has_to_write() && live.write(&transport, cx);
-            if live.is_lost() {
-                ready!(live.poll_closed(cx));
-                live.end(&transport, false);
-                return Poll::Ready(());
-            }
-            live.tell_resumed(&transport);
-            let received = live.read(&transport, &mut scratch, cx);
-            if received.is_pending() && !live.has_news() && !wrote_enough {
+            let has_more = if live.is_lost() {
+                if live.poll_closed(cx).is_ready() {
+                    live.end(&transport, false);
+                    return Poll::Ready(());
+                }
+                false
+            } else if live.is_taken() {
+                live.write_before_the_stream(cx)
+            } else {
+                live.round(&transport, &mut scratch, cx)
+            };
+            if !has_more && !live.has_news() {
                 return Poll::Pending;
             }
         }
@@ -136,8 +133,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Drop for Driver<S
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
-    /// Sends what is to be sent, until the stream takes no more, or it was enough for once: whether there is more to do.
+    /// Does what there is to do, once: whether there is more.
+    fn round(&self, transport: &Transport, scratch: &mut Option<Scratch>, cx: &mut Context<'_>) -> bool {
+        if self.is_going_under_tls() {
+            self.handshake(transport, cx);
+        }
+        let wrote_enough = self.has_to_write() && self.write(transport, cx);
+        if self.is_closed_on_both_sides() {
+            self.give_up(ConnectionLost::Done);
+        }
+        self.tell_resumed(transport);
+        self.read(transport, scratch, cx).is_ready() || wrote_enough
+    }
+
     fn write(&self, transport: &Transport, cx: &mut Context<'_>) -> bool {
+        let wrote_enough = self.send(cx);
+        self.close_write(transport, cx);
+        self.consider_backpressure();
+        wrote_enough
+    }
+
+    /// Sends what the protocol has written before its connection was taken as a stream, or writes meanwhile.
+    fn write_before_the_stream(&self, cx: &mut Context<'_>) -> bool {
+        let wrote_enough = self.send(cx);
+        if !self.is_sending() {
+            self.wake_stream();
+        }
+        self.consider_backpressure();
+        wrote_enough
+    }
+
+    /// Sends what is to be sent, until the stream takes no more, or it was enough for once: whether there is more to do.
+    fn send(&self, cx: &mut Context<'_>) -> bool {
         let mut passes = 0;
         while self.connection.is_writing() && !self.is_shaking() && passes < PASSES_PER_ROUND {
             passes += 1;
@@ -146,12 +173,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
                 bytes => self.layer.borrow_mut().poll_write(cx, bytes),
             });
             let Poll::Ready(pass) = pass else { break };
-            self.sent_before_tls(pass);
+            self.note_sent(pass);
         }
         if self.needs_flush() {
             let flushed = self.layer.borrow_mut().poll_flush(cx);
             self.flushed(flushed);
         }
+        passes == PASSES_PER_ROUND
+    }
+
+    /// Closes the writing side, if it is time for that.
+    fn close_write(&self, transport: &Transport, cx: &mut Context<'_>) {
         if self.is_closing_write() {
             let closed = self.layer.borrow_mut().poll_close(cx);
             if closed.is_ready() {
@@ -159,8 +191,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
                 self.event(transport, |protocol, transport| protocol.write_connection_lost(transport));
             }
         }
-        self.consider_backpressure();
-        passes == PASSES_PER_ROUND
     }
 
     /// Hands on what has come. `Pending` if there is nothing, or nobody wants it now.
@@ -182,32 +212,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
                 self.event(transport, |protocol, transport| protocol.read_connection_lost(transport));
             }
             Ok(count) => self.deliver(transport, &buffer[..count]),
-            Err(error) => self.connection.lost(error.into(), self),
+            Err(error) => {
+                let reason = self.layer.borrow().reason(error);
+                self.give_up(reason);
+            }
         }
         Poll::Ready(())
     }
 
     fn deliver(&self, transport: &Transport, data: &[u8]) {
         self.connection.take_written();
+        let before = self.connection.unsent();
         self.event(transport, |protocol, transport| protocol.data_received(transport, data));
-        self.note_answer(self.connection.take_written());
+        match self.connection.take_written() {
+            true => self.note_answer(data.len(), self.connection.unsent().saturating_sub(before)),
+            false => self.note_no_answer(),
+        }
     }
 
     /// How much may be read, so that answers of the same size stay below the high-water mark.
     fn room(&self) -> usize {
-        let (unsent, high) = (self.connection.unsent(), self.connection.write_limits().high);
-        if unsent == 0 || !self.is_answering() { usize::MAX } else { high.saturating_sub(unsent).max(LEAST_ROOM) }
+        let (answers, high) = (self.answers(), self.connection.write_limits().high);
+        if answers == 0 || !self.is_answering() { usize::MAX } else { high.saturating_sub(answers).max(LEAST_ROOM) }
     }
 
     /// Takes a peer for one that does not read the answers when they pile up, until few are left.
     fn consider_backpressure(&self) {
-        let (unsent, limits) = (self.connection.unsent(), self.connection.write_limits());
-        if unsent <= limits.low {
+        let (answers, limits) = (self.answers(), self.connection.write_limits());
+        if answers <= limits.low {
             self.hold_back(false);
-            self.fire_drained();
-        } else if self.is_answering() && unsent + LEAST_ROOM > limits.high {
+        } else if self.piles_up_answers() && answers + LEAST_ROOM > limits.high {
             self.hold_back(true);
         }
+        if self.connection.unsent() <= limits.low {
+            self.fire_drained();
+        }
+    }
+
+    /// One answer, `length` bytes long, to `question` bytes.
+    ///
+    /// A long answer to a short question may as well be a message in a conversation that the peer answers while it reads it, and
+    /// if it were not read, neither side would ever go on. So one thing more is read after it: if that is answered, too, the
+    /// peer is held back.
+    fn note_answer(&self, question: usize, length: usize) {
+        let limits = self.connection.write_limits();
+        let before = self.answers();
+        let now = before.saturating_add(length);
+        let is_first = before + LEAST_ROOM <= limits.high && length > question;
+        let leaves_room = limits.cap.is_none_or(|cap| now <= cap / 2);
+        self.note_answers(now, is_first && leaves_room);
     }
 
     /// Does the next step of going under TLS.
@@ -222,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static, P: Protocol> Live<S, P> {
                 self.handshake_is_over();
                 self.event(transport, |protocol, transport| protocol.handshake_completed(transport));
             }
-            Poll::Ready(Err(failure)) => self.connection.lost(ConnectionLost::Tls(failure), self),
+            Poll::Ready(Err(failure)) => self.give_up(ConnectionLost::Tls(failure)),
         }
     }
 }
