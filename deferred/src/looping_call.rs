@@ -15,8 +15,9 @@ use crate::{Deferred, Failure, IntoOutcome, Outcome, Reactor, ReactorTime, Resol
 /// Deferred or future does, leaves out the places in the grid that it has missed, and the next one is on time again. An
 /// error ends the loop.
 ///
-/// The function may return `()`, a `Result<(), E>`, a `Deferred<()>` or a future of these, which is waited for. Clones
-/// are the same loop; dropping them does not stop it.
+/// The function may return `()`, a `Result<(), E>`, a `Deferred<()>` or a future of these, which is waited for. A closure
+/// that uses `?` says of what type its errors are: it ends in `Ok::<_, Failure>(())`. Clones are the same loop; dropping
+/// them does not stop it.
 ///
 /// # Examples
 ///

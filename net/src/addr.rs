@@ -9,10 +9,16 @@ use std::{slice, vec};
 /// What stands for one or more socket addresses.
 ///
 /// Implemented for addresses, `(ip, port)`, slices of addresses, `"host:port"` and `(host, port)`, the latter two also as
-/// `String`. An address in writing (`"[::1]:80"`) is parsed on the spot; every other name is looked up by the process's
+/// `String`; and for the [`Address`](crate::protocol::Address) of a transport or port, which has to be one of the Internet. An address in writing (`"[::1]:80"`) is parsed on the spot; every other name is looked up by the process's
 /// [`DnsResolver`], unless whoever takes it has another. Sealed: its method is internal.
 ///
 /// Counterpart: `tokio::net::ToSocketAddrs`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no address",
+    label = "this stands for no socket addresses",
+    note = "an address is `\"host:port\"`, `(host, port)`, `(ip, port)` or a `SocketAddr`; port 8080 of all interfaces is \
+            `(Ipv4Addr::UNSPECIFIED, 8080)` or `\"0.0.0.0:8080\"`"
+)]
 pub trait ToSocketAddrs: sealed::ToAddresses {}
 
 impl<T: sealed::ToAddresses + ?Sized> ToSocketAddrs for T {}
@@ -118,12 +124,6 @@ impl Named {
 }
 
 mod sealed {
-    #[diagnostic::on_unimplemented(
-        message = "`{Self}` is no address",
-        label = "this stands for no socket addresses",
-        note = "an address is `\"host:port\"`, `(host, port)`, `(ip, port)` or a `SocketAddr`; port 8080 of all interfaces is \
-                `(Ipv4Addr::UNSPECIFIED, 8080)` or `\"0.0.0.0:8080\"`"
-    )]
     pub trait ToAddresses {
         fn to_addresses(&self) -> super::Named;
     }
@@ -164,6 +164,15 @@ impl ToAddresses for (Ipv4Addr, u16) {
 impl ToAddresses for (Ipv6Addr, u16) {
     fn to_addresses(&self) -> Named {
         Named::one((*self).into())
+    }
+}
+
+impl ToAddresses for crate::protocol::Address {
+    fn to_addresses(&self) -> Named {
+        match self.ip() {
+            Some(address) => Named::one(address),
+            None => Named::Malformed(format!("{self} is no IP address with a port")),
+        }
     }
 }
 

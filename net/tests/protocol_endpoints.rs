@@ -31,7 +31,7 @@ fn address(port: &Port) -> SocketAddr {
 }
 
 fn endpoint(port: &Port) -> TcpClientEndpoint {
-    TcpClientEndpoint::new(address(port))
+    TcpClientEndpoint::new(port.host())
 }
 
 #[test]
@@ -75,7 +75,9 @@ fn attempt_that_fails() {
         assert_eq!(failure.kind(), Some(ErrorKind::ConnectionRefused));
         let failure = TcpClientEndpoint::new("no port").connect(NotingFactory::new(&log)).await.unwrap_err();
         assert_eq!(failure.kind(), Some(ErrorKind::InvalidInput));
-        assert_eq!(log.take(), ["start", "stop", "start", "stop"]);
+        let failure = TcpClientEndpoint::new(Address::Memory).connect(NotingFactory::new(&log)).await.unwrap_err();
+        assert_eq!(failure.to_string(), "memory is no IP address with a port");
+        assert_eq!(log.take(), ["start", "stop"].repeat(3));
     });
 }
 

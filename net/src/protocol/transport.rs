@@ -217,6 +217,10 @@ impl Transport {
     /// Takes the connection over as a stream. What the protocol wrote before is sent first; it gets no bytes until the stream is
     /// given back. `unread` is what the stream reads first: from within `data_received`, the bytes that the protocol did not use.
     ///
+    /// What lies over the connection sees nothing of what goes by the stream: it is neither logged nor throttled, and counts as
+    /// silence for a [`TimeoutFactory`](crate::protocol::policy::TimeoutFactory) and for a
+    /// [`Timeout`](crate::protocol::policy::Timeout) that was not turned off.
+    ///
     /// # Errors
     ///
     /// It is taken already, gone, or on its way under TLS; [`Unsupported`](io::ErrorKind::Unsupported) if this is a double.

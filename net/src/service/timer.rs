@@ -37,7 +37,8 @@ pub struct TimerService {
 }
 
 impl TimerService {
-    /// Calls `function` every `step`. It may return nothing, a `Result`, a Deferred or a future, which is waited for.
+    /// Calls `function` every `step`. It may return nothing, a `Result`, a Deferred or a future, which is waited for. A closure that uses
+    /// `?` says of what type its errors are: it ends in `Ok::<_, Failure>(())`.
     pub fn new<R, K>(step: Duration, function: impl FnMut() -> R + 'static) -> Self
     where
         R: IntoOutcome<(), K>,

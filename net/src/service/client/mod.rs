@@ -87,6 +87,58 @@ impl<E: StreamClientEndpoint, F: Factory> ClientService<E, F> {
     /// Deferred or a future. If that fails, the connection is aborted and counts as a failed attempt.
     ///
     /// Counterpart: `prepareConnection`.
+    ///
+    /// ```
+    /// use rt::deferred::{Deferred, Failure, Resolver};
+    /// use rt::protocol::{LineHandler, LineReceiver, Lines, for_protocol};
+    /// use rt::service::{ClientService, ServiceHandle};
+    /// use rt::testing::{AccumulatingProtocol, MemoryReactor, assert_no_result, success_result_of};
+    /// use rt::time::Duration;
+    ///
+    /// #[derive(Default)]
+    /// struct Client {
+    ///     login: Option<Resolver<Vec<u8>>>,
+    /// }
+    ///
+    /// impl LineHandler for Client {
+    ///     fn line_received(&mut self, _: &mut Lines<'_>, line: &[u8]) {
+    ///         if let Some(login) = self.login.take() {
+    ///             login.callback(line.to_vec()).expect("it is fired here only");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let reactor = MemoryReactor::new(); // in a program, a `TcpClientEndpoint`
+    /// let clock = reactor.clock().clone(); // in a program, `Reactor`
+    /// let client = ClientService::new(
+    ///     reactor.client_endpoint("example.com:4000"),
+    ///     for_protocol(|| LineReceiver::new(Client::default())),
+    /// )
+    /// .prepare_connection(move |connection| {
+    ///     let clock = clock.clone();
+    ///     async move {
+    ///         let (answer, login) = Deferred::new();
+    ///         connection.with_handler(|client, lines| {
+    ///             client.login = Some(login);
+    ///             lines.send_line(b"let me in");
+    ///         })?;
+    ///         let answer = answer.add_timeout(Duration::from_secs(5), &clock).await?;
+    ///         if answer == b"welcome" { Ok(()) } else { Err(Failure::new("they did not let us in")) }
+    ///     }
+    /// });
+    /// let client = ServiceHandle::new(client);
+    /// success_result_of(client.start_service());
+    /// let (server, _) = reactor.accept(AccumulatingProtocol::new()).unwrap();
+    /// let connected = client.when_connected(None);
+    /// reactor.flush();
+    /// assert_no_result(&connected);
+    /// server.transport().write(b"welcome\r\n");
+    /// reactor.flush();
+    /// assert!(success_result_of(connected).transport().is_connected());
+    /// # let stopped = client.stop_service();
+    /// # reactor.flush();
+    /// # success_result_of(stopped);
+    /// ```
     #[must_use = "it is the service, to be put in its place"]
     pub fn prepare_connection<R, K>(mut self, prepare: impl Fn(ProtocolHandle<F::Protocol>) -> R + 'static) -> Self
     where

@@ -1,0 +1,3 @@
+fn main() {
+    rt::protocol::TcpServerEndpoint::new(8080u16);
+}
