@@ -118,6 +118,12 @@ impl Named {
 }
 
 mod sealed {
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no address",
+        label = "this stands for no socket addresses",
+        note = "an address is `\"host:port\"`, `(host, port)`, `(ip, port)` or a `SocketAddr`; port 8080 of all interfaces is \
+                `(Ipv4Addr::UNSPECIFIED, 8080)` or `\"0.0.0.0:8080\"`"
+    )]
     pub trait ToAddresses {
         fn to_addresses(&self) -> super::Named;
     }

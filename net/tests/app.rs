@@ -198,3 +198,130 @@ fn exit_codes() {
         assert_eq!(ExitCode::from(exit), ExitCode::from(code));
     }
 }
+
+#[test]
+fn trigger_that_has_finished_is_not_late() {
+    let trace = Trace::default();
+    let application = noted(&trace).deadline(Duration::from_secs(8));
+    let handle = application.handle();
+    handle.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, || ());
+    let line = line!() + 1;
+    handle.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, Never::wait);
+    stop_when_started(&application);
+    assert_eq!(run_in_virtual_time(application), Exit::Late);
+    let late = format!("late: the trigger before shutdown of net/tests/app.rs:{line}:12");
+    assert_eq!(trace.borrow()[3], format!("Late app: not stopped within 8s; {late}"));
+}
+
+#[test]
+fn trigger_that_was_cancelled_with_the_start_is_not_late() {
+    let trace = Trace::default();
+    let application = noted(&trace).deadline(Duration::from_secs(8));
+    ServiceHandle::named("late", Never("stop")).set_service_parent(application.services()).unwrap();
+    let handle = application.handle();
+    handle.add_system_event_trigger(Phase::Before, SystemEvent::Startup, Never::wait);
+    let stopping = handle.clone();
+    handle.add_system_event_trigger(Phase::Before, SystemEvent::Startup, move || {
+        drop(rt::spawn_local(async move {
+            rt::time::sleep(Duration::from_secs(1)).await;
+            stopping.stop();
+        }));
+    });
+    assert_eq!(run_in_virtual_time(application), Exit::Late);
+    assert_eq!(trace.borrow()[2], "Late app: not stopped within 8s; late: app/late");
+}
+
+#[test]
+fn triggers_that_were_not_called_keep_nothing() {
+    struct Kept(#[expect(dead_code, reason = "it is counted")] Rc<()>);
+    impl Service for Kept {
+        async fn privileged_start_service(&self, _: &ServiceHandle<Self>) -> Result<(), Failure> {
+            Err("port 80 is taken".into())
+        }
+    }
+    let (count, trace) = (Rc::new(()), Trace::default());
+    let application = noted(&trace);
+    ServiceHandle::new(Kept(count.clone())).set_service_parent(application.services()).unwrap();
+    stop_when_started(&application);
+    assert_eq!(run_in_virtual_time(application), Exit::StartFailed);
+    assert_eq!(Rc::strong_count(&count), 1);
+}
+
+#[test]
+fn deadline_of_zero() {
+    for (when, exit) in [("", Exit::Stopped), ("stop", Exit::Late)] {
+        let application = noted(&Trace::default()).deadline(Duration::ZERO);
+        ServiceHandle::named("one", Never(when)).set_service_parent(application.services()).unwrap();
+        stop_when_started(&application);
+        assert_eq!(run_in_virtual_time(application), exit);
+    }
+}
+
+/// A path of this test's own, with nothing there.
+fn pid_file(test: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("rt-app-{}-{test}.pid", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+/// How it ends that is to have this pid file, and its last line but one.
+fn run_with_pid_file(path: &std::path::Path) -> (Exit, String) {
+    let trace = Trace::default();
+    let application = noted(&trace).pid_file(path);
+    stop_when_started(&application);
+    let exit = run_in_virtual_time(application);
+    let said = trace.borrow().iter().find(|said| said.starts_with("Failed")).cloned();
+    (exit, said.unwrap_or_default())
+}
+
+#[test]
+fn pid_file_with_something_else_in_it_is_left_alone() {
+    let path = pid_file("else");
+    for text in ["root:x:0:0\n", "-1\n", "99999999999\n", "0"] {
+        std::fs::write(&path, text).unwrap();
+        let (exit, said) = run_with_pid_file(&path);
+        assert_eq!(exit, Exit::StartFailed, "{text}");
+        assert!(said.contains("is no process id") && said.contains(&path.display().to_string()), "{said}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn pid_file_that_is_left_over_is_taken() {
+    let path = pid_file("left");
+    // What a crash of the system leaves; no process has the highest number.
+    for text in ["", "\n", "\0\0\0\0", "2147483647\n", &format!("{}\n", std::process::id())] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(run_with_pid_file(&path), (Exit::Stopped, String::new()), "{text:?}");
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn pid_file_that_is_no_file() {
+    let directory = std::env::temp_dir();
+    assert_eq!(run_with_pid_file(&directory).0, Exit::StartFailed);
+    let (exit, said) = run_with_pid_file(std::path::Path::new("/dev/null"));
+    assert_eq!(exit, Exit::StartFailed);
+    assert!(said.contains("/dev/null: it is no regular file"), "{said}");
+    let (exit, said) = run_with_pid_file(&directory.join("no such directory").join("pid"));
+    assert_eq!(exit, Exit::StartFailed);
+    assert!(said.contains("no such directory/pid"), "{said}");
+}
+
+#[test]
+fn pid_file_that_another_process_has_by_now_is_left_to_it() {
+    let path = pid_file("other");
+    let application = noted(&Trace::default()).pid_file(&path);
+    let taken = path.clone();
+    application.handle().add_system_event_trigger(Phase::Before, SystemEvent::Startup, move || {
+        assert_eq!(std::fs::read_to_string(&taken).unwrap().trim(), std::process::id().to_string());
+        std::fs::remove_file(&taken).unwrap();
+        std::fs::write(&taken, "1\n").unwrap();
+    });
+    stop_when_started(&application);
+    assert_eq!(run_in_virtual_time(application), Exit::Stopped);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
+    std::fs::remove_file(&path).unwrap();
+}

@@ -11,7 +11,7 @@ use rt_net::protocol::{
     connect_udp, listen_multicast, listen_udp,
 };
 use rt_runtime::{spawn_local, yield_now};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -517,5 +517,81 @@ fn broadcast_has_to_be_allowed() {
         assert!(!transport.broadcast_allowed().unwrap());
         transport.set_broadcast_allowed(true).unwrap();
         assert!(transport.broadcast_allowed().unwrap());
+    });
+}
+
+/// Writes again as soon as it hears that something did not arrive.
+struct Insists {
+    times: Rc<Cell<u32>>,
+    is_over: Rc<Cell<bool>>,
+}
+
+impl Insists {
+    fn again(&self) -> bool {
+        self.times.set(self.times.get() + 1);
+        // A bound for a thread that does nothing else.
+        !self.is_over.get() && self.times.get() < 200_000
+    }
+}
+
+impl ConnectedDatagramProtocol for Insists {
+    fn start_protocol(&mut self, transport: &UdpTransport) {
+        transport.write(b"hello?", None);
+    }
+
+    fn datagram_received(&mut self, _: &UdpTransport, _: &[u8]) {}
+
+    fn connection_refused(&mut self, transport: &UdpTransport) {
+        if self.again() {
+            transport.write(b"hello?", None);
+        }
+    }
+
+    fn send_failed(&mut self, transport: &UdpTransport, _: io::Error) {
+        if self.again() {
+            transport.write(&[0; 70_000], None);
+        }
+    }
+}
+
+#[test]
+fn who_writes_again_when_it_is_refused_lets_others_have_their_turn() {
+    for is_too_long in [false, true] {
+        block_on(async {
+            let (times, is_over) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+            let protocol = Insists { times: times.clone(), is_over: is_over.clone() };
+            let port = connect_udp(closed_port(), protocol).unwrap();
+            if is_too_long {
+                port.transport().write(&[0; 70_000], None);
+            }
+            while times.get() < 10 {
+                yield_now().await;
+            }
+            is_over.set(true);
+            assert!(times.get() < 10_000, "{}", times.get());
+            port.stop_listening().await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn what_is_written_while_it_stops_is_thrown_away() {
+    struct Goodbye(SocketAddr, Rc<Cell<Option<ErrorKind>>>);
+    impl DatagramProtocol for Goodbye {
+        fn datagram_received(&mut self, _: &UdpTransport, _: &[u8], _: SocketAddr) {}
+        fn stop_protocol(&mut self, transport: &UdpTransport, _: &ConnectionLost) {
+            transport.write(b"goodbye", self.0);
+            self.1.set(transport.try_write(b"goodbye", self.0).err().map(|error| error.kind()));
+        }
+    }
+    block_on(async {
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let told = Rc::new(Cell::new(None));
+        let port = listen_udp("127.0.0.1:0", Goodbye(peer.local_addr().unwrap(), told.clone())).unwrap();
+        port.stop_listening().await.unwrap();
+        let after = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        after.send_to(b"later", peer.local_addr().unwrap()).await.unwrap();
+        assert_eq!(received(&peer).await, "later");
+        assert_eq!(told.get(), Some(ErrorKind::NotConnected));
     });
 }

@@ -331,3 +331,73 @@ async fn pause_from_outside_holds_lines_that_have_come() {
     transport.lose_connection();
     assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);
 }
+
+/// Has the connection taken over after `take`, in raw mode after `raw`; what was read from the stream is a word, too.
+struct Takes(Log);
+
+impl Takes {
+    fn take(&self, lines: &mut Lines<'_>, unread: &[u8]) {
+        let (log, mut stream) = (self.0.clone(), lines.take_stream(unread).unwrap());
+        rt::spawn_local(async move {
+            let mut body = [0; 4];
+            stream.read_exact(&mut body).await?;
+            log.note("stream", &body);
+            stream.give_back(b"");
+            std::io::Result::Ok(())
+        });
+    }
+}
+
+impl LineHandler for Takes {
+    fn line_received(&mut self, lines: &mut Lines<'_>, line: &[u8]) {
+        self.0.note("line", line);
+        match line {
+            b"take" => self.take(lines, b""),
+            b"raw" => lines.set_raw_mode(),
+            _ => {}
+        }
+    }
+
+    fn raw_data_received(&mut self, lines: &mut Lines<'_>, data: &[u8]) {
+        self.0.note("raw", &data[..1]);
+        self.take(lines, &data[1..]);
+        lines.set_line_mode(b"");
+    }
+
+    fn connection_lost(&mut self, _: &mut Lines<'_>, reason: &ConnectionLost) {
+        self.0.note("lost", reason.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn taken_as_a_stream_with_lines_that_have_come_already() {
+    let all = b"take\r\na\r\nb1\r\nraw\r\nrc\r\nd2\r\n";
+    for cut in 0..=all.len() {
+        rt::block_on(async {
+            let (log, (mut near, far)) = (Log::default(), duplex(64));
+            let handle = drive(far, LineReceiver::new(Takes(log.clone())));
+            near.write_all(&all[..cut]).await.unwrap();
+            rt::task::yield_now().await;
+            near.write_all(&all[cut..]).await.unwrap();
+            near.close().await.unwrap();
+            handle.transport().closed().await.unwrap();
+            let words = log.take();
+            let expected = ["line take", "stream a\\r\\nb", "line 1", "line raw", "raw r", "stream c\\r\\nd", "line 2"];
+            assert_eq!(words[..words.len() - 1], expected, "cut at {cut}");
+        });
+    }
+}
+
+#[test]
+fn one_that_cannot_be_taken_goes_on_with_its_lines() {
+    struct Refused(Log);
+    impl LineHandler for Refused {
+        fn line_received(&mut self, lines: &mut Lines<'_>, line: &[u8]) {
+            self.0.note("line", line);
+            assert!(lines.take_stream(b"").is_err(), "a double has no stream");
+        }
+    }
+    let log = Log::default();
+    Connection::new(LineReceiver::new(Refused(log.clone()))).data_received(b"one\r\ntwo\r\n");
+    assert_eq!(log.take(), ["line one", "line two"]);
+}

@@ -1,6 +1,6 @@
 //! Netstrings and strings behind their length, however they come.
 
-use rt::io::{AsyncWriteExt, duplex};
+use rt::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use rt::protocol::{
     Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, NetstringReceiver, Protocol, StringHandler,
     StringTooLong, Strings, drive, send_int8_string, send_int16_string, send_int32_string, send_netstring,
@@ -205,4 +205,37 @@ async fn pause_within_a_string_and_resume_from_outside() {
     transport.resume_producing();
     rt::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(log.take(), ["two"]);
+}
+
+#[test]
+fn taken_as_a_stream_with_strings_that_have_come_already() {
+    struct Takes(Log);
+    impl StringHandler for Takes {
+        fn string_received(&mut self, strings: &mut Strings<'_>, string: &[u8]) {
+            self.0.0.borrow_mut().push(string.escape_ascii().to_string());
+            if string == b"take" {
+                let (log, mut stream) = (self.0.clone(), strings.take_stream(b"un").unwrap());
+                rt::spawn_local(async move {
+                    let mut body = [0; 6];
+                    stream.read_exact(&mut body).await?;
+                    log.0.borrow_mut().push(format!("stream {}", body.escape_ascii()));
+                    stream.give_back(b"1:");
+                    std::io::Result::Ok(())
+                });
+            }
+        }
+    }
+    let all = b"4:take,1:a,b,1:c,";
+    for cut in 0..=all.len() {
+        rt::block_on(async {
+            let (log, (mut near, far)) = (Log::default(), duplex(64));
+            let handle = drive(far, NetstringReceiver::new(Takes(log.clone())));
+            near.write_all(&all[..cut]).await.unwrap();
+            rt::task::yield_now().await;
+            near.write_all(&all[cut..]).await.unwrap();
+            near.close().await.unwrap();
+            handle.transport().closed().await.unwrap();
+            assert_eq!(log.take(), ["take", "stream un1:a,", "b", "c"], "cut at {cut}");
+        });
+    }
 }

@@ -151,3 +151,77 @@ fn delays_between_attempts() {
     let default = default_backoff_policy();
     assert!((0..100).all(|_| (1500..=2500).contains(&default(1).as_millis())));
 }
+
+#[test]
+fn waiters_that_cancel_are_forgotten() {
+    let client = ServiceHandle::new(ClientService::new(AtOnce::default(), |_: &Address| Silent));
+    let kept = client.when_connected(None);
+    for _ in 0..1000 {
+        let waiting = client.when_connected(3);
+        waiting.cancel();
+        assert!(failure_result_of(waiting).check::<rt::deferred::Cancelled>());
+    }
+    let told = format!("{client_service:?}", client_service = &*client);
+    assert!(told.contains("waiting: 1,"), "{told}");
+    drop(client.start_service());
+    success_result_of(kept);
+    let told = format!("{client_service:?}", client_service = &*client);
+    assert!(told.contains("waiting: 0,"), "{told}");
+}
+
+#[test]
+fn policy_that_asks_for_the_connection() {
+    struct Nobody;
+    impl StreamClientEndpoint for Nobody {
+        fn connect<F: Factory>(&self, _: F) -> Deferred<ProtocolHandle<F::Protocol>> {
+            Deferred::fail("nobody answers")
+        }
+    }
+    type Client = ServiceHandle<ClientService<Nobody, fn(&Address) -> Silent>>;
+    let (clock, asked) = (Clock::new(), Rc::new(RefCell::new(None)));
+    let own: Rc<RefCell<Option<Client>>> = Rc::default();
+    let (asking, client) = (asked.clone(), own.clone());
+    let factory: fn(&Address) -> Silent = |_| Silent;
+    let service = ClientService::new(Nobody, factory).clock(&clock).retry_policy(move |_| {
+        let waiting = client.borrow().as_ref().map(|client: &Client| client.when_connected(None));
+        *asking.borrow_mut() = waiting;
+        Duration::from_secs(1)
+    });
+    let client = ServiceHandle::new(service);
+    *own.borrow_mut() = Some(client.clone());
+    drop(client.start_service());
+    // It runs, and goes on trying.
+    assert_no_result(asked.borrow().as_ref().unwrap());
+    drop(client.stop_service());
+    own.take();
+    assert!(failure_result_of(asked.take().unwrap()).check::<rt::deferred::Cancelled>());
+}
+
+#[test]
+fn runtime_that_ends_before_the_client() {
+    use rt::protocol::{StreamServerEndpoint, TcpClientEndpoint, TcpServerEndpoint};
+    let ((), reported) = rt::deferred::unhandled::capture(|| {
+        let runtime = rt::Builder::new_current_thread().build().unwrap();
+        let client = runtime.block_on(async {
+            let server = TcpServerEndpoint::new("127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap());
+            let port = server.listen(|_: &Address| Silent).await.unwrap();
+            let Address::Ip(address) = port.host() else { panic!("it is TCP") };
+            let client = ClientService::new(TcpClientEndpoint::new(address), |_: &Address| Silent);
+            let client = ServiceHandle::new(client);
+            drop(client.start_service());
+            client.when_connected(1).await.unwrap();
+            client
+        });
+        drop(runtime);
+        drop(client);
+    });
+    assert!(reported.is_empty(), "{reported:?}");
+}
+
+#[test]
+fn waiter_of_a_client_that_is_stopped_before_it_starts() {
+    let client = ServiceHandle::new(ClientService::new(AtOnce::default(), |_: &Address| Silent));
+    let waiting = client.when_connected(None);
+    success_result_of(client.stop_service());
+    assert!(failure_result_of(waiting).check::<rt::deferred::Cancelled>());
+}

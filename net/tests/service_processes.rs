@@ -119,3 +119,64 @@ fn monitor_without_processes() {
     assert!(monitor.is_running() && monitor.processes().is_empty());
     assert!(success_result_of(monitor.stop_service()).is_clean());
 }
+
+#[rt::test]
+async fn process_that_can_not_be_started_waits_whatever_the_threshold() {
+    let clock = Clock::new();
+    let (monitor, events) = monitor(&clock);
+    let monitor = ServiceHandle::new(monitor.threshold(Duration::ZERO));
+    drop(monitor.start_service());
+    monitor.add_process("missing", Command::new("/nonexistent/program")).unwrap();
+    for delay in [1, 2] {
+        let failed = events.get().unwrap().await.unwrap();
+        assert!(failed.ends_with(&format!("; starting it again in {delay}s")), "{failed}");
+        clock.advance(delay * SECOND);
+    }
+    monitor.stop_service().await.unwrap();
+}
+
+#[test]
+fn stop_ends_though_the_one_who_is_told_panics() {
+    let ((), reported) = rt::deferred::unhandled::capture(|| {
+        rt::block_on(async {
+            let monitor = ProcessMonitor::new().on_event(|_, event| {
+                if let ProcessEvent::Exited { .. } = event {
+                    panic!("not interested")
+                }
+            });
+            let monitor = ServiceHandle::new(monitor);
+            monitor.add_process("worker", shell("exec sleep 1000")).unwrap();
+            drop(monitor.start_service());
+            let stopped = rt::time::timeout(Duration::from_secs(60), monitor.stop_service()).await;
+            assert!(stopped.expect("it ends").unwrap().is_clean());
+            assert!(monitor.processes()[0].1.is_none());
+        });
+    });
+    assert_eq!(reported.len(), 1, "{reported:?}");
+}
+
+#[rt::test]
+async fn started_and_stopped_again_by_the_one_who_is_told_of_the_end() {
+    use std::cell::RefCell;
+    type Monitor = ServiceHandle<ProcessMonitor>;
+    let own: Rc<RefCell<Option<Monitor>>> = Rc::default();
+    let second = Rc::new(RefCell::new(None));
+    let (client, stopping) = (own.clone(), second.clone());
+    let monitor = ProcessMonitor::new().on_event(move |_, event| {
+        let ProcessEvent::Exited { .. } = event else { return };
+        if let Some(monitor) = client.take() {
+            drop(monitor.start_service());
+            *stopping.borrow_mut() = Some((monitor.stop_service(), monitor.processes()[0].1));
+        }
+    });
+    let monitor = ServiceHandle::new(monitor);
+    *own.borrow_mut() = Some(monitor.clone());
+    monitor.add_process("worker", shell("exec sleep 1000")).unwrap();
+    drop(monitor.start_service());
+    monitor.stop_service().await.unwrap();
+    let (stopped, id) = second.take().unwrap();
+    assert!(id.is_some() && monitor.processes()[0].1 == id, "the second one lives");
+    assert!(!stopped.state().has_result());
+    stopped.await.unwrap();
+    assert!(monitor.processes()[0].1.is_none());
+}

@@ -238,3 +238,129 @@ fn move_from_one_parent_to_another() {
     success_result_of(other.start_service());
     assert_eq!(trace.borrow().last().unwrap(), "start a");
 }
+
+/// Does in its methods what the test says.
+struct Acts {
+    trace: Trace,
+    act: RefCell<Option<Act>>,
+}
+
+/// What is done in which method.
+type Act = (&'static str, Box<dyn FnOnce()>);
+
+impl Acts {
+    fn named(name: &str, trace: &Trace) -> ServiceHandle<Acts> {
+        ServiceHandle::named(name, Acts { trace: trace.clone(), act: RefCell::default() })
+    }
+
+    fn on(&self, method: &'static str, act: impl FnOnce() + 'static) {
+        *self.act.borrow_mut() = Some((method, Box::new(act)));
+    }
+
+    fn note(&self, method: &str, this: &ServiceHandle<Self>) {
+        self.trace.borrow_mut().push(format!("{method} {}", this.name().unwrap()));
+        let act = self.act.borrow_mut().take_if(|(of, _)| *of == method);
+        if let Some((_, act)) = act {
+            act();
+        }
+    }
+}
+
+impl Service for Acts {
+    async fn privileged_start_service(&self, this: &ServiceHandle<Self>) -> Result<(), Failure> {
+        self.note("privileged", this);
+        Ok(())
+    }
+    async fn start_service(&self, this: &ServiceHandle<Self>) -> Result<(), Failure> {
+        self.note("start", this);
+        Ok(())
+    }
+    async fn stop_service(&self, this: &ServiceHandle<Self>) -> Result<(), Failure> {
+        self.note("stop", this);
+        Ok(())
+    }
+}
+
+/// `top` with `a` and `b` below it.
+fn acting_family() -> (Trace, [ServiceHandle<Acts>; 3]) {
+    let trace = Trace::default();
+    let [top, a, b] = ["top", "a", "b"].map(|name| Acts::named(name, &trace));
+    a.set_service_parent(&top).unwrap();
+    b.set_service_parent(&top).unwrap();
+    (trace, [top, a, b])
+}
+
+#[test]
+fn service_that_stops_the_tree_while_it_starts() {
+    for stopping in ["top", "a"] {
+        let (trace, [top, a, b]) = acting_family();
+        let whole = top.clone();
+        let one = if stopping == "top" { &top } else { &a };
+        one.on("start", move || drop(success_result_of(whole.stop_service())));
+        success_result_of(top.start_service());
+        assert!(!top.is_running() && !a.is_running() && !b.is_running(), "{stopping}: {trace:?}");
+    }
+}
+
+#[test]
+fn service_that_is_sent_away_while_the_tree_stops_is_stopped() {
+    for sending in ["top", "b"] {
+        let (trace, [top, a, b]) = acting_family();
+        success_result_of(top.start_service());
+        trace.borrow_mut().clear();
+        let away = a.clone();
+        let one = if sending == "top" { &top } else { &b };
+        one.on("stop", move || drop(success_result_of(away.disown_service_parent())));
+        success_result_of(top.stop_service());
+        assert_eq!(*trace.borrow(), ["stop top", "stop b", "stop a"], "{sending}");
+        assert!(!a.is_running() && a.parent().is_none());
+    }
+}
+
+#[test]
+fn service_that_moves_to_a_running_tree_while_its_own_stops() {
+    let (trace, [top, a, b]) = acting_family();
+    let other = MultiService::named("other");
+    success_result_of(other.start_service());
+    success_result_of(top.start_service());
+    trace.borrow_mut().clear();
+    let (moving, to) = (a.clone(), other.clone());
+    b.on("stop", move || moving.set_service_parent(&to).unwrap());
+    success_result_of(top.stop_service());
+    assert!(a.is_running() && a.parent().unwrap().is_same(&other));
+    assert_eq!(trace.borrow().last().unwrap(), "start a", "{trace:?}");
+    drop(success_result_of(other.stop_service()));
+    assert!(!a.is_running());
+}
+
+#[test]
+fn service_that_leaves_before_it_starts() {
+    let (trace, [top, ..]) = acting_family();
+    success_result_of(top.start_service());
+    trace.borrow_mut().clear();
+    let shy = Acts::named("shy", &trace);
+    let leaving = shy.clone();
+    shy.on("privileged", move || drop(success_result_of(leaving.disown_service_parent())));
+    shy.set_service_parent(&top).unwrap();
+    assert_eq!(*trace.borrow(), ["privileged shy", "stop shy"]);
+    assert!(!shy.is_running());
+}
+
+#[test]
+fn service_that_finds_another_parent_while_it_moves() {
+    let (_trace, [top, a, b]) = acting_family();
+    success_result_of(top.start_service());
+    let (moving, other) = (a.clone(), MultiService::named("other"));
+    let found = other.clone();
+    a.on("stop", move || moving.set_service_parent(&found).unwrap());
+    assert_eq!(a.set_service_parent(&b), Err(ServiceError::HasParent));
+    assert!(a.parent().unwrap().is_same(&other) && b.services().is_empty());
+
+    // And one whose new parent moves below it meanwhile.
+    let (c, d) = (Acts::named("c", &_trace), Acts::named("d", &_trace));
+    c.set_service_parent(&top).unwrap();
+    let (above, below) = (c.clone(), d.clone());
+    c.on("stop", move || below.set_service_parent(&above).unwrap());
+    assert_eq!(c.set_service_parent(&d), Err(ServiceError::BelowItself));
+    assert!(c.parent().is_none() && d.parent().unwrap().is_same(&c));
+}

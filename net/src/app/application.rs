@@ -74,7 +74,8 @@ impl Application {
         self
     }
 
-    /// Writes its process id to this file, and removes the file at the end. It does not start if a process that lives has the file.
+    /// Writes its process id to this file, and removes the file at the end. It does not start if a process that lives has the file, nor if
+    /// there is a file with something else in it.
     ///
     /// Counterpart: `twistd --pidfile`.
     #[must_use = "it is the application, to be run"]

@@ -8,13 +8,16 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process;
 use std::time::Duration;
 
+/// How long a supervisor with a full queue is waited for. All else waits meanwhile.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// Tells how the application is, if anybody asked for it. Nothing is lost if that fails: the supervisor has its own limits.
 pub(super) struct Notifier(Option<(UnixDatagram, SocketAddr)>);
 
 impl Notifier {
     pub(super) fn from_env() -> Self {
         let address = env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty());
-        Self(address.and_then(|path| Some((UnixDatagram::unbound().ok()?, address_of(path.as_bytes()).ok()?))))
+        Self(address.and_then(|path| Some((socket().ok()?, address_of(path.as_bytes()).ok()?))))
     }
 
     /// It has started, or has read its configuration.
@@ -50,6 +53,12 @@ impl Notifier {
             let _ = socket.send_to_addr(state.as_bytes(), address);
         }
     }
+}
+
+fn socket() -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
 }
 
 fn address_of(path: &[u8]) -> io::Result<SocketAddr> {

@@ -9,8 +9,9 @@ use std::process;
 
 /// A file with this process's id, locked for as long as the process has it; removed when this is dropped.
 pub(super) struct PidFile {
+    /// Absolute: the process may go to another directory.
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 impl PidFile {
@@ -19,8 +20,12 @@ impl PidFile {
     }
 
     fn claim(path: &Path) -> io::Result<Self> {
+        let path = &*std::path::absolute(path)?;
         loop {
             let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+            }
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(&read(&mut file)?)),
@@ -31,23 +36,23 @@ impl PidFile {
                 continue;
             }
             let written = read(&mut file)?;
-            if let Ok(id) = written.trim().parse()
-                && is_another_that_lives(id)
-            {
+            if written_id(&written)?.is_some_and(is_another_that_lives) {
                 return Err(taken(&written));
             }
             file.set_len(0)?;
             file.rewind()?;
             writeln!(file, "{}", process::id())?;
-            return Ok(Self { path: path.to_owned(), _locked: file });
+            return Ok(Self { path: path.to_owned(), locked: file });
         }
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Under the lock: nobody else has written to it.
-        let _ = fs::remove_file(&self.path);
+        // Under the lock nobody else has written to it; but somebody may have put another one into its place.
+        if is_at(&self.locked, &self.path).is_ok_and(|is_ours| is_ours) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -68,9 +73,24 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn is_another_that_lives(id: i32) -> bool {
+/// `None` if the file is empty, also in the way in which a crash of the system leaves files.
+fn written_id(written: &str) -> io::Result<Option<Pid>> {
+    let number = written.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    if number.is_empty() {
+        return Ok(None);
+    }
+    let id = number.parse().ok().filter(|id: &i32| *id > 0).and_then(Pid::from_raw);
+    id.map(Some).ok_or_else(|| {
+        let what = format!("what is in it, {number:?}, is no process id: remove the file if it is not needed");
+        io::Error::new(io::ErrorKind::InvalidData, what)
+    })
+}
+
+fn is_another_that_lives(pid: Pid) -> bool {
     // The same number as ours is left of an earlier run: in a container that is the usual case.
-    let Some(pid) = Pid::from_raw(id).filter(|_| u32::try_from(id) != Ok(process::id())) else { return false };
+    if pid == rustix::process::getpid() {
+        return false;
+    }
     // One that may not be asked lives, too.
     test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
 }

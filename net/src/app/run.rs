@@ -47,6 +47,7 @@ pub fn run(mut application: Application) -> ExitCode {
 /// removed.
 pub async fn run_here(application: Application) -> Exit {
     let name = application.services().path();
+    let _forgotten = Forgotten(application.handle());
     application.say(Progress, format_args!("starting, process {}", std::process::id()));
     let prepared = Signals::listen().and_then(|signals| {
         Ok((signals, application.pid_file.as_deref().map(PidFile::create).transpose()?, Reaping::start(&application)?))
@@ -66,6 +67,15 @@ pub async fn run_here(application: Application) -> Exit {
     drop(pid_file);
     (application.tell)(&super::Notice::new(Progress, format!("{name}: {}", last_words(exit))));
     exit
+}
+
+/// Drops the triggers when the run is over, also when its future is dropped.
+struct Forgotten(ApplicationHandle);
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        self.0.0.triggers.clear();
+    }
 }
 
 /// Stops what runs; whether all was well.

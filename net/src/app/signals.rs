@@ -14,20 +14,20 @@ impl Signals {
 
     /// The next that comes. Dropping the future loses none.
     pub(super) async fn next(&mut self) -> SignalKind {
-        poll_fn(|cx| {
-            let came = self.0.iter_mut().find_map(|signal| signal.poll_recv(cx).is_ready().then(|| signal.kind()));
-            came.map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+        first(&mut self.0).await
     }
 
-    /// The next that asks to end.
+    /// The next that asks to end. A `SIGHUP` that comes meanwhile is kept for [`next`](Self::next).
     pub(super) async fn next_end(&mut self) -> SignalKind {
-        loop {
-            let kind = self.next().await;
-            if kind != SignalKind::hangup() {
-                return kind;
-            }
-        }
+        let [interrupt_and_terminate @ .., _] = &mut self.0;
+        first(interrupt_and_terminate).await
     }
+}
+
+async fn first(signals: &mut [Signal]) -> SignalKind {
+    poll_fn(|cx| {
+        let came = signals.iter_mut().find_map(|signal| signal.poll_recv(cx).is_ready().then(|| signal.kind()));
+        came.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }

@@ -1,9 +1,10 @@
 //! What is called before, during and after the start and the end.
 
-use rt_deferred::{Deferred, DeferredList, IntoOutcome, ListResult, maybe_deferred};
+use rt_deferred::{Deferred, DeferredList, Failure, IntoOutcome, ListResult, maybe_deferred};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
+use std::rc::Rc;
 
 /// What happens to an application.
 ///
@@ -37,7 +38,7 @@ pub struct TriggerId(u64);
 pub(super) struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     /// Those that have begun and not finished.
-    unfinished: RefCell<Vec<(TriggerId, String)>>,
+    unfinished: Rc<RefCell<Vec<(TriggerId, String)>>>,
     next: Cell<u64>,
 }
 
@@ -82,11 +83,16 @@ impl Triggers {
             }
             let begun: Vec<_> = due.iter().map(|trigger| (trigger.id, trigger.to_string())).collect();
             self.unfinished.borrow_mut().extend(begun);
-            let calls = due.into_iter().map(|trigger| (trigger.id, (trigger.call)()));
-            let (ids, calls): (Vec<_>, Vec<_>) = calls.unzip();
+            let calls = due.into_iter().map(|Trigger { id, call, .. }| {
+                let unfinished = self.unfinished.clone();
+                call().add_both(move |result: Result<(), Failure>| {
+                    unfinished.borrow_mut().retain(|(other, _)| *other != id);
+                    result
+                })
+            });
+            let calls: Vec<_> = calls.collect();
             // One that is cancelled, because the application stops while it starts, is nothing to report.
             let finished = DeferredList::new(calls).consume_errors(true).start().await;
-            self.unfinished.borrow_mut().retain(|(id, _)| !ids.contains(id));
             if let Ok(ListResult::All(results)) = finished {
                 for failure in results.into_iter().filter_map(Result::err) {
                     are_well = false;
@@ -94,6 +100,11 @@ impl Triggers {
                 }
             }
         }
+    }
+
+    /// Drops those that were not called: they may keep what keeps them.
+    pub(super) fn clear(&self) {
+        drop(self.waiting.take());
     }
 
     pub(super) fn unfinished(&self) -> Vec<String> {

@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 /// Makes a protocol for each connection.
 ///
-/// A closure `|peer: &Address| …` that returns a protocol is a factory, and so is what [`for_protocol`] makes. What the connections
-/// of a factory share lives in an `Rc` that it gives to each.
+/// A closure `|peer: &Address| …` that returns a protocol is a factory, and so is what [`for_protocol`] makes. The type of the closure's
+/// argument has to be written: with `|_|` the compiler finds it "not general enough". What the connections of a factory share lives in
+/// an `Rc` that it gives to each.
 ///
 /// Counterpart: `twisted.internet.protocol.Factory`, `ServerFactory`.
 ///
@@ -40,6 +41,12 @@ use std::rc::Rc;
 /// }
 /// assert_eq!(Counter::default().build_protocol(&Address::Memory).unwrap().number, 1);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no protocols",
+    label = "this is no `Factory`",
+    note = "what makes a protocol for each connection is `for_protocol(|| …)`; a closure `|peer: &Address| …`, in which the type of the \
+            argument has to be written; or what implements `rt::protocol::Factory`"
+)]
 pub trait Factory: 'static {
     /// What runs on its connections.
     type Protocol: Protocol;
@@ -115,7 +122,18 @@ impl<F> fmt::Debug for ForProtocol<F> {
 /// Closures and [`for_protocol`] do nothing when told.
 ///
 /// Counterpart: `twisted.internet.protocol.ClientFactory`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot make the protocols of connections that this side makes",
+    label = "this is no `ClientFactory`",
+    note = "a `Factory` becomes one by `impl ClientFactory for …`, of which no method has to be written"
+)]
 pub trait ClientFactory: Factory {
+    /// There is a connector, whose first attempt has not begun. Nothing is to be asked of it yet.
+    #[doc(hidden)]
+    fn connector_made(&mut self, connector: &Connector) {
+        let _ = connector;
+    }
+
     /// An attempt begins.
     fn started_connecting(&mut self, connector: &Connector) {
         let _ = connector;
@@ -200,6 +218,10 @@ pub(crate) use started_and_stopped_with;
 /// In a [`ClientFactory`] around another, which is the field `$field`: that one is told what it is told.
 macro_rules! told_with {
     ($field:ident) => {
+        fn connector_made(&mut self, connector: &$crate::protocol::Connector) {
+            self.$field.connector_made(connector);
+        }
+
         fn started_connecting(&mut self, connector: &$crate::protocol::Connector) {
             self.$field.started_connecting(connector);
         }

@@ -144,6 +144,11 @@ pub(crate) use start_tls::StartTls;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no protocol",
+    label = "this does not implement `rt::Protocol`",
+    note = "a `LineHandler` is run by `LineReceiver::new(…)`, a `StringHandler` by `NetstringReceiver::new(…)` or one of its kin"
+)]
 pub trait Protocol: 'static {
     /// The connection is there. Called once, before anything else.
     fn connection_made(&mut self, transport: &Transport) {

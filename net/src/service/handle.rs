@@ -124,6 +124,7 @@ impl<S: ?Sized> ServiceHandle<S> {
     /// # Errors
     ///
     /// [`BelowItself`](ServiceError::BelowItself). [`NameTaken`](ServiceError::NameTaken): then it has no parent any more.
+    /// [`HasParent`](ServiceError::HasParent) if its leaving has called something that gave it another parent.
     ///
     /// Counterpart: `setServiceParent`.
     pub fn set_service_parent<P: ?Sized>(&self, parent: &ServiceHandle<P>) -> Result<(), ServiceError> {

@@ -59,19 +59,29 @@ impl Node {
         self.name.borrow().as_deref() == Some(name)
     }
 
-    /// Becomes the last below `parent`. It has none.
+    /// Becomes the last below `parent`.
     pub(super) fn join(self: &Rc<Self>, parent: &Rc<Node>) -> Result<(), ServiceError> {
         if let Some(name) = self.name.borrow().as_deref()
             && parent.child_named(name).is_some()
         {
             return Err(ServiceError::NameTaken(name.into()));
         }
+        // What its leaving has called may have put either of them elsewhere.
+        if self.parent().is_some() {
+            return Err(ServiceError::HasParent);
+        }
+        if parent.is_below_or_same(self) {
+            return Err(ServiceError::BelowItself);
+        }
         *self.parent.borrow_mut() = Rc::downgrade(parent);
         parent.children.borrow_mut().push(self.clone());
         if parent.is_running.get() {
             let mut members = Vec::new();
             self.call_all(Method::PrivilegedStart, &mut members);
-            self.call_all(Method::Start, &mut members);
+            // It may have left again.
+            if parent.is_running.get() && parent.is_parent_of(self) {
+                self.call_all(Method::Start, &mut members);
+            }
             // Nobody else looks at it: a failure is reported.
             drop(all_of(members));
         }
@@ -102,7 +112,9 @@ impl Node {
         // One that comes while this runs is started by its coming; before that it has to be called here.
         let children = if self.is_running.get() { before } else { self.children() };
         for child in children {
-            if self.is_parent_of(&child) {
+            // Who is stopped while it starts starts nobody any more.
+            let goes_on = method != Method::Start || self.is_running.get();
+            if goes_on && self.is_parent_of(&child) {
                 child.call_all(method, members);
             }
         }
@@ -112,8 +124,12 @@ impl Node {
         self.is_running.set(false);
         let children = self.children();
         let own = self.call(Method::Stop).add_callback(|()| Ok::<_, Failure>(Stopped::default()));
-        // What its method has sent away is not its to stop.
-        let below = children.into_iter().rev().filter(|child| self.is_parent_of(child));
+        // Who is sent away meanwhile finds that the parent does not run, and is stopped here; unless it runs elsewhere by now.
+        let below = children.into_iter().rev().filter(|child| match child.parent() {
+            Some(parent) if !Rc::ptr_eq(&parent, self) => child.is_running.get() && !parent.is_running.get(),
+            Some(_) => true,
+            None => child.is_running.get(),
+        });
         let mut members: Vec<_> = below.map(|child| child.stop()).collect();
         members.push(own);
         let node = self.clone();

@@ -9,8 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 
-use super::Child;
-use super::reaper;
+use super::{Child, awaited, reaper};
 
 /// Bytes that each stream of a child may have in [`Command::output`] unless [`Command::output_limit`] says otherwise.
 const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
@@ -189,6 +188,7 @@ impl Command {
         reaper::attend();
         #[cfg(feature = "child-fds")]
         let _reserved = self.descriptors.reserve()?;
+        let _starting = awaited::starting();
         let child = self.std.spawn().map_err(|error| self.not_started(error))?;
         Child::new(child, self.kill_on_drop, self.output_limit)
     }

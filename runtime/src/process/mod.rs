@@ -37,7 +37,7 @@ mod fds;
 mod tests;
 
 #[doc(hidden)]
-pub use awaited::__is_awaited;
+pub use awaited::{__is_awaited, __unless_awaited};
 pub use child::Child;
 pub use command::Command;
 #[cfg(feature = "child-fds")]

@@ -1,12 +1,15 @@
 //! Children that nobody waits for, as Linux tells of them.
 
-use rt_runtime::process::__is_awaited;
+use rt_runtime::process::{__is_awaited, __unless_awaited};
 use rt_runtime::time::Instant;
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, waitpid};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::time::Duration;
+
+/// Before those are looked at again that could not be reaped: one whose first thread has ended and others have not, say.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The orphans of this process.
 pub(super) struct Orphans {
@@ -31,12 +34,12 @@ impl Orphans {
         let mut reaped = Vec::new();
         for id in ended {
             let since = *self.ended.entry(id).or_insert(now);
-            if now.duration_since(since) >= self.grace && wait_for(id) {
+            if now.duration_since(since) >= self.grace && __unless_awaited(id, || wait_for(id)) == Some(true) {
                 self.ended.remove(&id);
                 reaped.push(id);
             }
         }
-        (reaped, (!self.ended.is_empty()).then_some(self.grace))
+        (reaped, (!self.ended.is_empty()).then_some(self.grace.max(AGAIN)))
     }
 }
 

@@ -146,6 +146,12 @@ pub trait Command: Arguments + 'static {
 /// An error that goes over the wire, with its text.
 ///
 /// See [`Command`] for an example.
+#[diagnostic::on_unimplemented(
+    message = "the error `{Self}` cannot go over the wire",
+    label = "this is no `CommandError`",
+    note = "it has to implement `rt::protocol::amp::CommandError`, whose one method, `from_description`, makes the error again on the \
+            caller's side"
+)]
 pub trait CommandError: Error + Send + Sync + 'static {
     /// The error again, on the other side, from what it printed on the one where it was made.
     fn from_description(description: String) -> Self;

@@ -25,8 +25,10 @@ pub(super) fn begin<D: Dial, F: ClientFactory>(dial: D, factory: F) -> Connector
         state: RefCell::new(State::Disconnected),
         made,
     });
+    let connector = Connector(connection.clone());
+    connection.factory.borrow_mut().connector_made(&connector);
     connection.begin_attempt();
-    Connector(connection)
+    connector
 }
 
 struct Connection<D, F> {

@@ -147,6 +147,11 @@ impl<F: Factory> Factory for ReconnectingClientFactory<F> {
 }
 
 impl<F: ClientFactory> ClientFactory for ReconnectingClientFactory<F> {
+    fn connector_made(&mut self, connector: &Connector) {
+        self.reconnecting.0.connector.replace(Some(Rc::downgrade(&connector.0)));
+        self.factory.connector_made(connector);
+    }
+
     fn started_connecting(&mut self, connector: &Connector) {
         self.reconnecting.0.connector.replace(Some(Rc::downgrade(&connector.0)));
         self.factory.started_connecting(connector);

@@ -81,7 +81,7 @@ pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: 'static {
         let _ = (transport, to, error);
     }
 
-    /// The socket is about to be closed, and nothing is called any more. What is written from here on is thrown away.
+    /// The socket is closed, and nothing is called any more. What is written from here on is thrown away.
     fn stop_protocol(&mut self, transport: &DatagramTransport<A>, reason: &ConnectionLost) {
         let _ = (transport, reason);
     }
@@ -139,7 +139,7 @@ pub trait ConnectedDatagramProtocol<A: DatagramAddress = SocketAddr>: 'static {
         let _ = (transport, error);
     }
 
-    /// The socket is about to be closed, and nothing is called any more. What is written from here on is thrown away.
+    /// The socket is closed, and nothing is called any more. What is written from here on is thrown away.
     fn stop_protocol(&mut self, transport: &DatagramTransport<A>, reason: &ConnectionLost) {
         let _ = (transport, reason);
     }

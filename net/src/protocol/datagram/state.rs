@@ -69,6 +69,11 @@ impl<A: DatagramAddress> State<A> {
         self.wake();
     }
 
+    /// Whether there is a refusal or a failure to be told.
+    pub(super) fn has_news(&self) -> bool {
+        self.is_refused.get() || !self.failures.borrow().is_empty()
+    }
+
     pub(super) fn take_refused(&self) -> bool {
         self.is_refused.take()
     }
@@ -125,10 +130,14 @@ impl<A: DatagramAddress> State<A> {
         Poll::Ready(())
     }
 
-    /// Closes the socket, and tells who waits for that.
-    pub(super) fn close(&self, reason: &ConnectionLost) {
+    /// Closes the socket: nothing is sent any more.
+    pub(super) fn close_socket(&self) {
         self.queue.borrow_mut().clear();
         drop(self.socket.take());
+    }
+
+    /// Tells who waits for the end.
+    pub(super) fn is_over(&self, reason: &ConnectionLost) {
         drop(self.task.take());
         for waiting in self.drained.take() {
             let _ = waiting.errback(Failure::new(reason.clone()));

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 pub(super) struct Task<P, A: DatagramAddress, T: Tells<P, A>> {
     place: Rc<Place<P, A>>,
@@ -36,6 +36,10 @@ impl<P, A: DatagramAddress, T: Tells<P, A>> Task<P, A, T> {
         let state = &self.place.state;
         // Whether it has to wait for room says nothing about receiving.
         let _ = state.poll_flush(socket, cx);
+        // What the protocol writes again at once may fail again at once: others have their turn in between.
+        if state.has_news() {
+            ready!(rt_runtime::poll_proceed(cx));
+        }
         if state.take_refused() {
             self.event(Event::Refused);
             return Poll::Ready(());
@@ -122,9 +126,10 @@ impl<P, A: DatagramAddress, T: Tells<P, A>> Task<P, A, T> {
         if let Some((batch, _)) = self.held.take() {
             A::recycle(batch);
         }
+        self.place.state.close_socket();
         self.event(Event::Stop(reason));
         self.place.drop_protocol();
-        self.place.state.close(reason);
+        self.place.state.is_over(reason);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::deliver_lines::{Stop, deliver, deliver_line, deliver_unfinished, search_limit};
 use super::held::Taken;
 use super::lines::{LineHandler, LineState, Lines, send_line};
-use crate::protocol::{ConnectionLost, Protocol, Transport};
+use crate::protocol::{ConnectionLost, HandleError, Protocol, ProtocolHandle, Transport};
 use std::fmt;
 
 /// A [`Protocol`] that receives lines, or raw bytes where its [`LineHandler`] asks for them.
@@ -216,6 +216,41 @@ impl<H: LineHandler, const RAW: bool> LineProtocol<H, RAW> {
         if stop == Stop::Extended {
             self.deliver_held(transport);
         }
+    }
+}
+
+impl<H: LineHandler, const RAW: bool> ProtocolHandle<LineProtocol<H, RAW>> {
+    /// Calls `f` with the handler and its lines: [`LineProtocol::with`] within [`ProtocolHandle::with`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ProtocolHandle::with`].
+    ///
+    /// ```
+    /// use rt::protocol::{LineHandler, LineReceiver, Lines};
+    /// use rt::testing::StringTransportWithDisconnection;
+    ///
+    /// #[derive(Default)]
+    /// struct Questions(u32);
+    ///
+    /// impl Questions {
+    ///     fn ask(&mut self, lines: &Lines<'_>) {
+    ///         self.0 += 1;
+    ///         lines.send_line(format!("question {}", self.0).as_bytes());
+    ///     }
+    /// }
+    ///
+    /// impl LineHandler for Questions {
+    ///     fn line_received(&mut self, _: &mut Lines<'_>, _: &[u8]) {}
+    /// }
+    ///
+    /// let connection = StringTransportWithDisconnection::new(LineReceiver::new(Questions::default()));
+    /// connection.handle().with_handler(|questions, lines| questions.ask(lines))?;
+    /// assert_eq!(connection.string_transport().value(), b"question 1\r\n");
+    /// # Ok::<(), rt::protocol::HandleError>(())
+    /// ```
+    pub fn with_handler<R>(&self, f: impl FnOnce(&mut H, &mut Lines<'_>) -> R) -> Result<R, HandleError> {
+        self.with(|receiver, transport| receiver.with(transport, f))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::delimiter::Delimiter;
 use super::held::Held;
-use crate::protocol::{ConnectionLost, Transport};
+use crate::protocol::{ConnectionLost, ConnectionStream, Transport};
 use std::fmt;
+use std::io;
 use std::ops::Deref;
 
 /// Who receives the lines of a [`LineReceiver`](super::LineReceiver) or [`LineOnlyReceiver`](super::LineOnlyReceiver).
@@ -219,6 +220,20 @@ impl<'a> Lines<'a> {
     /// Whether it is paused or stopped.
     pub fn is_paused(&self) -> bool {
         self.state.is_stopped || self.transport.is_paused()
+    }
+
+    /// Takes the connection over as a stream, as [`Transport::take_stream`] does; what has come and is not delivered yet goes to the
+    /// stream. `unread` is what it reads before that: of what
+    /// [`raw_data_received`](LineHandler::raw_data_received) was given, the bytes that it does not want.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Transport::take_stream`]; what has come is delivered as ever then.
+    pub fn take_stream(&mut self, unread: &[u8]) -> io::Result<ConnectionStream> {
+        let unread = [unread, self.rest, self.state.held.as_slice()].concat();
+        let stream = self.transport.take_stream(&unread)?;
+        drop(self.clear_line_buffer());
+        Ok(stream)
     }
 
     /// The connection.

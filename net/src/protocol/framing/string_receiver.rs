@@ -2,7 +2,7 @@
 
 use super::format::{Format, Parsed, StringTooLong};
 use super::strings::{StringHandler, StringState, Strings};
-use crate::protocol::{ConnectionLost, Protocol, Transport};
+use crate::protocol::{ConnectionLost, HandleError, Protocol, ProtocolHandle, Transport};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -204,6 +204,33 @@ fn deliver_parsed<H: StringHandler, F: Format>(
 fn refuse(strings: &mut Strings<'_>) {
     strings.state.is_broken = true;
     strings.rest = &[];
+}
+
+impl<H: StringHandler, F: Format> ProtocolHandle<StringReceiver<H, F>> {
+    /// Calls `f` with the handler and its strings: [`StringReceiver::with`] within [`ProtocolHandle::with`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ProtocolHandle::with`].
+    ///
+    /// ```
+    /// use rt::protocol::{NetstringReceiver, StringHandler, Strings};
+    /// use rt::testing::StringTransportWithDisconnection;
+    ///
+    /// struct Discard;
+    ///
+    /// impl StringHandler for Discard {
+    ///     fn string_received(&mut self, _: &mut Strings<'_>, _: &[u8]) {}
+    /// }
+    ///
+    /// let connection = StringTransportWithDisconnection::new(NetstringReceiver::new(Discard));
+    /// connection.handle().with_handler(|_, strings| strings.send_string(b"hello"))??;
+    /// assert_eq!(connection.string_transport().value(), b"5:hello,");
+    /// # Ok::<(), rt::Failure>(())
+    /// ```
+    pub fn with_handler<R>(&self, f: impl FnOnce(&mut H, &mut Strings<'_>) -> R) -> Result<R, HandleError> {
+        self.with(|receiver, transport| receiver.with(transport, f))
+    }
 }
 
 impl<H: StringHandler, F: Format> Protocol for StringReceiver<H, F> {

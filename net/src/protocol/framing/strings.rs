@@ -2,8 +2,9 @@
 
 use super::format::{Format, StringTooLong};
 use super::held::Held;
-use crate::protocol::{ConnectionLost, Transport};
+use crate::protocol::{ConnectionLost, ConnectionStream, Transport};
 use std::fmt;
+use std::io;
 use std::ops::Deref;
 
 /// Who receives the strings of a [`NetstringReceiver`](super::NetstringReceiver), [`Int8StringReceiver`](super::Int8StringReceiver),
@@ -158,6 +159,19 @@ impl<'a> Strings<'a> {
         let mut received = std::mem::take(&mut self.rest).to_vec();
         received.append(&mut self.state.held.take().into_vec());
         received
+    }
+
+    /// Takes the connection over as a stream, as [`Transport::take_stream`] does; what has come and is not delivered yet goes to the
+    /// stream. `unread` is what it reads before that.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Transport::take_stream`]; what has come is delivered as ever then.
+    pub fn take_stream(&mut self, unread: &[u8]) -> io::Result<ConnectionStream> {
+        let unread = [unread, self.rest, self.state.held.as_slice()].concat();
+        let stream = self.transport.take_stream(&unread)?;
+        drop(self.take_received());
+        Ok(stream)
     }
 
     /// The connection.

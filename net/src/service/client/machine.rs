@@ -6,6 +6,7 @@
 use super::super::factory::SharedFactory;
 use super::policy::default_backoff_policy;
 use crate::protocol::{ConnectionLost, Factory, ProtocolHandle, StreamClientEndpoint};
+use rt_deferred::home;
 use rt_deferred::{Cancelled, Deferred, Failure, Outcome, Reactor, ReactorTime, Resolver, maybe_deferred};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -21,6 +22,8 @@ pub(super) struct Machine<E, F: Factory> {
     /// How many have failed in a row.
     failed: Cell<u32>,
     waiting: RefCell<Vec<Waiting<F::Protocol>>>,
+    /// Numbers those who wait.
+    waiter: Cell<u64>,
     stopping: RefCell<Vec<Resolver<()>>>,
     inputs: RefCell<VecDeque<Input<F::Protocol>>>,
     is_moving: Cell<bool>,
@@ -30,7 +33,8 @@ pub(super) struct Settings<E, F: Factory> {
     endpoint: E,
     factory: SharedFactory<F>,
     pub(super) policy: Box<dyn Fn(u32) -> Duration>,
-    pub(super) clock: Rc<dyn ReactorTime>,
+    /// `None`: the runtime's.
+    pub(super) clock: Option<Rc<dyn ReactorTime>>,
     pub(super) prepare: Option<Prepare<F::Protocol>>,
 }
 
@@ -66,6 +70,7 @@ impl<P> Default for Attempt<P> {
 }
 
 struct Waiting<P> {
+    number: u64,
     resolver: Resolver<ProtocolHandle<P>>,
     failures_left: Option<u32>,
 }
@@ -87,29 +92,52 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
                 endpoint,
                 factory: SharedFactory::new(factory),
                 policy: Box::new(default_backoff_policy()),
-                clock: Rc::new(Reactor),
+                clock: None,
                 prepare: None,
             },
             state: RefCell::new(State::Init),
             attempt: Cell::new(0),
             failed: Cell::new(0),
             waiting: RefCell::default(),
+            waiter: Cell::new(0),
             stopping: RefCell::default(),
             inputs: RefCell::default(),
             is_moving: Cell::new(false),
         }
     }
 
-    pub(super) fn when_connected(&self, failures_left: Option<u32>) -> Deferred<ProtocolHandle<F::Protocol>> {
+    pub(super) fn when_connected(self: &Rc<Self>, failures_left: Option<u32>) -> Deferred<ProtocolHandle<F::Protocol>> {
         match &*self.state.borrow() {
             State::Connected(connection) => Deferred::succeed(connection.clone()),
             State::Stopped => Deferred::fail(Cancelled::default()),
             _ => {
-                let (deferred, resolver) = Deferred::new();
-                self.waiting.borrow_mut().push(Waiting { resolver, failures_left });
+                let number = self.waiter.replace(self.waiter.get() + 1);
+                let machine = Rc::downgrade(self);
+                let (deferred, resolver) = Deferred::with_canceller(move |_: &Resolver<_>| {
+                    if let Some(machine) = machine.upgrade() {
+                        machine.forget(number);
+                    }
+                });
+                self.waiting.borrow_mut().push(Waiting { number, resolver, failures_left });
                 deferred
             }
         }
+    }
+
+    /// Somebody waits no more.
+    fn forget(&self, number: u64) {
+        let mut waiting = self.waiting.borrow_mut();
+        let place = waiting.iter().position(|waiting| waiting.number == number);
+        let forgotten = place.map(|place| waiting.remove(place));
+        drop(waiting);
+        // It was told by having cancelled.
+        if let Some(waiting) = forgotten {
+            waiting.resolver.detach();
+        }
+    }
+
+    pub(super) fn waiters(&self) -> usize {
+        self.waiting.borrow().len()
     }
 
     pub(super) fn input(self: &Rc<Self>, input: Input<F::Protocol>) {
@@ -158,6 +186,7 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
         match self.take_state() {
             State::Init | State::Stopped => {
                 self.set(State::Stopped);
+                self.cancel_waiting();
                 self.tell_stopped();
             }
             State::Connecting(attempt) => {
@@ -280,13 +309,19 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
     }
 
     fn wait(self: &Rc<Self>) {
+        let Some(clock) = self.settings.clock() else {
+            // The runtime ends, and nobody connects again.
+            self.set(State::Stopped);
+            self.cancel_waiting();
+            return self.tell_stopped();
+        };
         self.failed.set(self.failed.get().saturating_add(1));
-        // In case the policy panics: it can be started again then.
-        self.set(State::Stopped);
+        // In case the policy panics: it can be started again then. If it asks for the connection, that is waited for.
+        self.set(State::Init);
         let delay = (self.settings.policy)(self.failed.get());
         let machine = self.clone();
         let retry = Box::new(move || machine.input(Input::Retry));
-        let take_back = self.settings.clock.call_later(delay, retry);
+        let take_back = clock.call_later(delay, retry);
         self.set(State::Waiting(take_back));
     }
 
@@ -339,6 +374,14 @@ impl<E: StreamClientEndpoint, F: Factory> Machine<E, F> {
             State::Disconnecting => "Disconnecting",
             State::Restarting => "Restarting",
         }
+    }
+}
+
+impl<E, F: Factory> Settings<E, F> {
+    /// `None` if it is that of a runtime which is gone.
+    fn clock(&self) -> Option<Rc<dyn ReactorTime>> {
+        let reactor = || home::current().filter(|home| home.time().is_some()).map(|_| Reactor.weak());
+        self.clock.clone().or_else(reactor)
     }
 }
 

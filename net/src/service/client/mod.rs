@@ -79,7 +79,7 @@ impl<E: StreamClientEndpoint, F: Factory> ClientService<E, F> {
     /// What it waits by. [`Reactor`](rt_deferred::Reactor) unless it is set.
     #[must_use = "it is the service, to be put in its place"]
     pub fn clock(mut self, clock: &dyn ReactorTime) -> Self {
-        self.settings().clock = clock.weak();
+        self.settings().clock = Some(clock.weak());
         self
     }
 
@@ -126,6 +126,7 @@ impl<E: StreamClientEndpoint, F: Factory> Service for ClientService<E, F> {
 
 impl<E: StreamClientEndpoint, F: Factory> fmt::Debug for ClientService<E, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientService").field("state", &self.machine.state_name()).finish_non_exhaustive()
+        let (state, waiting) = (self.machine.state_name(), self.machine.waiters());
+        f.debug_struct("ClientService").field("state", &state).field("waiting", &waiting).finish_non_exhaustive()
     }
 }

@@ -176,7 +176,10 @@ impl Monitored {
         if let State::Running { killing: Some(take_back), .. } = former {
             take_back();
         }
-        let restart_in = self.is_wanted.get().then(|| self.next_delay(started));
+        // Those who wait for this end, not for that of a process which is started in what follows.
+        let _stopping = Stopping(self.stopping.take());
+        let lived = status.is_ok().then(|| self.rules.clock.now().saturating_sub(started));
+        let restart_in = self.is_wanted.get().then(|| self.next_delay(lived));
         if let Some(delay) = restart_in {
             let process = self.clone();
             let start = Box::new(move || process.spawn());
@@ -188,18 +191,27 @@ impl Monitored {
             Err(error) => ProcessEvent::Failed { error, restart_in },
         };
         (self.rules.on_event)(&self.name, &event);
-        for resolver in self.stopping.take() {
-            let _ = resolver.callback(());
-        }
     }
 
-    fn next_delay(&self, started: Duration) -> Duration {
-        let (lived, delay) = (self.rules.clock.now().saturating_sub(started), self.delay.get());
-        if lived >= self.rules.threshold {
+    /// `lived`: for how long, if it could be started.
+    fn next_delay(&self, lived: Option<Duration>) -> Duration {
+        let delay = self.delay.get();
+        if lived.is_some_and(|lived| lived >= self.rules.threshold) {
             self.delay.set(self.rules.min_restart_delay);
             return Duration::ZERO;
         }
         self.delay.set(delay.saturating_mul(2).min(self.rules.max_restart_delay));
         delay
+    }
+}
+
+/// Who waits for an end: told when this is dropped, also when who is told of the event panics.
+struct Stopping(Vec<Resolver<()>>);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        for resolver in self.0.drain(..) {
+            let _ = resolver.callback(());
+        }
     }
 }
