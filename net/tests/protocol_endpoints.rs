@@ -9,13 +9,16 @@ mod protocols;
 mod silence;
 
 use protocols::{Echo, Log, NotingFactory, Quiet, Quirk};
-use rt::deferred::{Cancelled, Deferred};
+use rt::deferred::Cancelled;
+#[cfg(feature = "tls")]
+use rt::deferred::Deferred;
 use rt::net::TcpListener;
 use rt::protocol::{
-    Address, ConnectionLost, Factory, HandleError, HostnameEndpoint, NoProtocol, Port, Protocol, ProtocolHandle,
-    StreamClientEndpoint, StreamServerEndpoint, TcpClientEndpoint, Transport, client_from_string, connect_protocol,
-    for_protocol, listen_tcp, server_from_string,
+    Address, HandleError, HostnameEndpoint, NoProtocol, Port, StreamClientEndpoint, StreamServerEndpoint,
+    TcpClientEndpoint, client_from_string, connect_protocol, for_protocol, listen_tcp, server_from_string,
 };
+#[cfg(feature = "tls")]
+use rt::protocol::{ConnectionLost, Factory, Protocol, ProtocolHandle, Transport};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 

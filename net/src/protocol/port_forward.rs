@@ -13,8 +13,9 @@ use std::rc::Rc;
 /// - Who closes its writing side is known to do so at the other end, and may still read; when both have, or one connection is gone, the
 ///   other is closed when what was written to it is sent.
 /// - When the second connection cannot be made, the first is closed, and the failure reported as an
-///   [unhandled one](rt_deferred::unhandled) unless [`on_failure`](PortForwardFactory::on_failure) takes it. When the first is gone
-///   before the second is there, the attempt is given up.
+///   [unhandled one](rt_deferred::unhandled) unless [`on_failure`](PortForwardFactory::on_failure) takes it. When the first is lost
+///   before the second is there, the attempt is given up; as nothing is read meanwhile, a client that goes is noticed when the second is
+///   there.
 ///
 /// Counterpart: `twisted.protocols.portforward.ProxyFactory`.
 ///
