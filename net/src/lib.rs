@@ -8,8 +8,8 @@
 //! - [`ToSocketAddrs`] is what one can connect and bind to: addresses and names. [`lookup_host`] resolves a name, by
 //!   the process's [`DnsResolver`].
 //! - `tls`, with the feature of that name: TLS over any stream.
-//! - [`protocol`]: Twisted's protocols, transports, factories and endpoints; [`service`]: what a program is made of, started and stopped in order; `app` runs it (on Unix);
-//!   [`testing`]: doubles of all of it.
+//! - [`protocol`]: Twisted's protocols, transports, factories and endpoints. [`service`]: what a program is made of, started and stopped
+//!   in order; `app` runs it (on Unix). [`testing`]: doubles of all of it.
 //! - [`io`]: what moves bytes.
 //!
 //! Streams read and write through futures' `AsyncRead` and `AsyncWrite`: import `rt::io::{AsyncReadExt, AsyncWriteExt}` for the
@@ -17,36 +17,34 @@
 //!
 //! Counterpart: `tokio::net`.
 
-pub mod io;
-mod scratch;
-mod readiness;
-mod bytes;
-mod split;
-mod resolve;
-mod addr;
-mod accept;
 mod tcp;
 mod udp;
 #[cfg(unix)]
 pub mod unix;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod addr;
+mod resolve;
 mod serve;
+#[cfg(unix)]
+mod adopted;
+pub mod io;
+
 pub mod protocol;
 pub mod service;
 #[cfg(unix)]
 pub mod app;
 pub mod testing;
-#[cfg(unix)]
-mod adopted;
 #[doc(hidden)]
 pub mod bridge;
 
-pub use addr::{ToSocketAddrs, lookup_host};
-#[cfg(unix)]
-pub use adopted::{AdoptedSocket, AdoptedSockets};
-pub use resolve::{DnsMetrics, DnsResolver, DnsResolverBuilder, Resolve, Resolving};
-pub use serve::{Connection, Drained, HandlerResult, Late, Listener, Notice, NoticeKind, Serve, Serving, serve};
+mod target;
+mod accept;
+mod split;
+mod bytes;
+mod readiness;
+mod scratch;
+
 pub use tcp::{
     Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpConnector, TcpListener, TcpSocket, TcpStream,
     WriteHalf,
@@ -54,3 +52,10 @@ pub use tcp::{
 pub use udp::{Datagram, Datagrams, RecvBatch, SendBatch, UdpSocket};
 #[cfg(unix)]
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
+
+pub use addr::{ToSocketAddrs, lookup_host};
+pub use resolve::{DnsMetrics, DnsResolver, DnsResolverBuilder, Resolve, Resolving};
+
+#[cfg(unix)]
+pub use adopted::{AdoptedSocket, AdoptedSockets};
+pub use serve::{Connection, Drained, HandlerResult, Late, Listener, Notice, NoticeKind, Serve, Serving, serve};

@@ -9,7 +9,7 @@ use rt::protocol::{
     Protocol, StreamClientEndpoint, StringHandler, Strings, TcpClientEndpoint, listen_tcp,
 };
 
-use crate::twisted::{Twisted, block_on};
+use crate::twisted::{Script, Twisted, block_on};
 
 /// What this side saw.
 #[derive(Default)]
@@ -187,6 +187,32 @@ pub(crate) fn same<T: PartialEq>(what: &str, ours: &[T], theirs: &[T]) {
     assert_eq!((ours.len(), differs), (theirs.len(), None), "{what}");
 }
 
+/// The other side sends `strings`, and both sides see all of them come and go.
+pub(crate) async fn client_sends(
+    mut client: Script,
+    strings: &[Vec<u8>],
+    seen: &RefCell<Seen>,
+    over: rt::Deferred<()>,
+) {
+    client.write(strings.iter().map(|string| hex(string))).await;
+    let (ended, mut told) = rt::join!(over.into_future(), client.rest());
+    ended.unwrap();
+    assert_eq!(told.pop().as_deref(), Some("lost ConnectionDone"));
+    same("what the client saw", &told, &received(&reversed(strings)));
+    same("what the server saw", &seen.borrow().strings, strings);
+    assert!(seen.borrow().lost.as_ref().unwrap().is_clean());
+}
+
+/// The other side gets `strings`, and both sides see all of them come and go.
+pub(crate) async fn server_answers(server: Script, strings: &[Vec<u8>], seen: &RefCell<Seen>, over: rt::Deferred<()>) {
+    let (ended, mut told) = rt::join!(over.into_future(), server.rest());
+    ended.unwrap();
+    assert_eq!(told.pop().as_deref(), Some("lost ConnectionDone"));
+    same("what the server saw", &told, &received(strings));
+    same("what the client saw", &seen.borrow().strings, &reversed(strings));
+    assert!(seen.borrow().lost.as_ref().unwrap().is_clean());
+}
+
 #[test]
 fn twisted_client_and_our_server() {
     let Some(twisted) = Twisted::find() else { return };
@@ -195,14 +221,8 @@ fn twisted_client_and_our_server() {
             let strings = format.strings();
             let (factory, seen, over) = side(format, None);
             let port = listen_tcp("127.0.0.1:0", factory).unwrap();
-            let mut client = twisted.start("strings.py", [format.name(), "connect", &port_of(&port)]);
-            client.write(strings.iter().map(|string| hex(string))).await;
-            let (ended, mut told) = rt::join!(over.into_future(), client.rest());
-            ended.unwrap();
-            assert_eq!(told.pop().as_deref(), Some("lost ConnectionDone"));
-            same("what the client saw", &told, &received(&reversed(&strings)));
-            same("what the server saw", &seen.borrow().strings, &strings);
-            assert!(seen.borrow().lost.as_ref().unwrap().is_clean());
+            let client = twisted.start("strings.py", [format.name(), "connect", &port_of(&port)]);
+            client_sends(client, &strings, &seen, over).await;
         });
     }
 }
@@ -217,12 +237,7 @@ fn our_client_and_twisted_server() {
             let endpoint = TcpClientEndpoint::new(("127.0.0.1", server.port().await));
             let (factory, seen, over) = side(format, Some(strings.clone()));
             endpoint.connect(factory).await.unwrap();
-            let (ended, mut told) = rt::join!(over.into_future(), server.rest());
-            ended.unwrap();
-            assert_eq!(told.pop().as_deref(), Some("lost ConnectionDone"));
-            same("what the server saw", &told, &received(&strings));
-            same("what the client saw", &seen.borrow().strings, &reversed(&strings));
-            assert!(seen.borrow().lost.as_ref().unwrap().is_clean());
+            server_answers(server, &strings, &seen, over).await;
         });
     }
 }

@@ -12,7 +12,7 @@ use rt::protocol::{
 };
 
 use crate::calls_commands::{Log, Sum, server};
-use crate::strings::{Format, hex, port_of, received, reversed, same, side};
+use crate::strings::{Format, client_sends, port_of, server_answers, side};
 use crate::twisted::{Twisted, block_on};
 
 /// An authority and a server that it certifies, as files that Twisted can read; gone after the test.
@@ -71,14 +71,7 @@ fn strings_of_a_twisted_client_and_our_server() {
             let (factory, seen, over) = side(format, None);
             let port = listen_tls("127.0.0.1:0", &certificates.acceptor(), factory).unwrap();
             let arguments = [format.name(), "connect", &port_of(&port), "--tls", certificates.path()];
-            let mut client = twisted.start("strings.py", arguments);
-            client.write(strings.iter().map(|string| hex(string))).await;
-            let (ended, mut told) = rt::join!(over.into_future(), client.rest());
-            ended.unwrap();
-            assert_eq!(told.pop().as_deref(), Some("lost ConnectionDone"));
-            same("what the client saw", &told, &received(&reversed(&strings)));
-            same("what the server saw", &seen.borrow().strings, &strings);
-            assert!(seen.borrow().lost.as_ref().unwrap().is_clean());
+            client_sends(twisted.start("strings.py", arguments), &strings, &seen, over).await;
         });
     }
 }
@@ -94,12 +87,7 @@ fn strings_of_our_client_and_a_twisted_server() {
             let endpoint = TcpClientEndpoint::new(("127.0.0.1", server.port().await));
             let (factory, seen, over) = side(format, Some(strings.clone()));
             wrap_client_tls(&certificates.connector(), "localhost", endpoint).connect(factory).await.unwrap();
-            let (ended, mut told) = rt::join!(over.into_future(), server.rest());
-            ended.unwrap();
-            assert_eq!(told.pop().as_deref(), Some("lost ConnectionDone"));
-            same("what the server saw", &told, &received(&strings));
-            same("what the client saw", &seen.borrow().strings, &reversed(&strings));
-            assert!(seen.borrow().lost.as_ref().unwrap().is_clean());
+            server_answers(server, &strings, &seen, over).await;
         });
     }
 }

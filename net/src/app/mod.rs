@@ -19,14 +19,14 @@
 //! Counterpart: `twistd`, `twist`; `reactor.run`.
 
 mod application;
-mod exit;
-mod notice;
-mod notify;
-mod orphans;
-mod pid_file;
 mod run;
-mod signals;
+mod exit;
 mod triggers;
+mod notice;
+mod signals;
+mod notify;
+mod pid_file;
+mod orphans;
 
 pub use application::{Application, ApplicationHandle};
 pub use exit::Exit;

@@ -1,13 +1,26 @@
-//! Twisted's half: callback protocols, what they run on, and what tests run them on.
+//! Twisted's half: callback protocols, and what they run on.
 //!
 //! A [`Protocol`] is told what happens on one connection: it was made, bytes came, it is gone. What it wants done it asks of a
 //! [`Transport`]. A [`Factory`] makes a protocol for each connection.
 //!
-//! - Servers: [`listen_tcp`] and its kin give a [`Port`]; [`ListenOptions`] has settings.
-//! - Clients: [`connect_tcp`] and its kin tell a [`ClientFactory`] how it goes and give a [`Connector`]; [`ReconnectingClientFactory`] comes
-//!   back. [`ConnectOptions`] has settings.
-//! - Both as values: [`TcpServerEndpoint`], [`HostnameEndpoint`] and others, also in writing: [`server_from_string`],
-//!   [`client_from_string`]. [`connect_protocol`] gives a Deferred of the running protocol.
+//! # What is where
+//!
+//! | to | there is |
+//! |---|---|
+//! | write a protocol | [`Protocol`], [`Transport`], [`ConnectionLost`]; [`Producer`] and [`WriteLimits`] for much data |
+//! | call it from elsewhere | [`ProtocolHandle`] |
+//! | listen | [`listen_tcp`] and its kin, which give a [`Port`]; [`ListenOptions`] |
+//! | connect | [`connect_tcp`] and its kin, which tell a [`ClientFactory`] how it goes and give a [`Connector`]; [`ConnectOptions`], [`ReconnectingClientFactory`] |
+//! | say where later, or in a configuration | endpoints: [`TcpServerEndpoint`], [`HostnameEndpoint`] and others; [`server_from_string`], [`client_from_string`]; [`connect_protocol`] gives a Deferred of the running protocol |
+//! | receive lines or strings in place of bytes | [`LineReceiver`], [`NetstringReceiver`], [`Int32StringReceiver`] and their kin; [`FileSender`] sends a file |
+//! | put something around a factory | [`policy`]: time limits, limits of connections and of bytes per second, logs |
+//! | call functions of the peer | [`amp`] |
+//! | be between two others | [`PortForwardFactory`] |
+//! | speak over something else than a stream | [`DatagramProtocol`] with [`listen_udp`]; [`StandardIo`]; `ProcessProtocol` with `spawn_process` (Unix) |
+//! | run a protocol on a stream of your own | [`drive`]; back to a stream goes [`Transport::take_stream`] |
+//! | move the bytes yourself | [`connection`], [`Backend`] |
+//!
+//! Doubles for tests are in [`testing`](crate::testing), and what keeps servers and clients running in [`service`](crate::service).
 //!
 //! # The rules
 //!
@@ -18,48 +31,57 @@
 //! - Every buffer has a limit: see [`WriteLimits`].
 
 mod address;
-mod connect;
-pub mod connection;
-mod datagram;
-mod driver;
-mod endpoint;
-pub(crate) mod factory;
-mod framing;
-mod handle;
-mod listen;
 mod lost;
-pub mod policy;
-mod port;
-mod port_forward;
-#[cfg(unix)]
-mod process;
+mod transport;
 mod producer;
-mod pull_to_push;
-mod standard_io;
+pub(crate) mod factory;
+mod handle;
+mod driver;
+pub mod connection;
+
+mod listen;
+mod port;
+mod connect;
+mod endpoint;
 mod reactor;
 mod start;
 mod start_tls;
-pub(crate) mod target;
-mod transport;
+
+mod framing;
+pub mod policy;
 pub mod amp;
+mod port_forward;
+mod pull_to_push;
+
+mod datagram;
+mod standard_io;
+#[cfg(unix)]
+mod process;
 
 pub use address::Address;
+pub use factory::{Factory, ForProtocol, for_protocol};
+pub use lost::ConnectionLost;
+pub use producer::{AlreadyRegistered, Consumer, Producer};
+pub use transport::{Backend, Transport, WriteLimits};
+
+pub use driver::{ConnectionStream, drive};
+pub use handle::{HandleError, Holds, ProtocolHandle};
+pub use start::{NoProtocol, drive_factory};
+
+#[cfg(feature = "tls")]
+pub use listen::listen_tls;
+#[cfg(unix)]
+pub use listen::listen_unix;
+pub use listen::{ListenOptions, listen_on, listen_tcp};
+pub use port::{Listening, Port};
+
 #[cfg(feature = "tls")]
 pub use connect::connect_tls;
 #[cfg(unix)]
 pub use connect::connect_unix;
 pub use connect::{ConnectOptions, Reconnecting, ReconnectingClientFactory, connect_tcp};
-pub use datagram::{
-    ConnectedDatagramProtocol, DatagramAddress, DatagramBackend, DatagramPort, DatagramProtocol, DatagramTransport,
-    UdpPort, UdpTransport, adopt_udp, connect_udp, listen_multicast, listen_udp,
-};
-#[cfg(unix)]
-pub use datagram::{
-    UnixDatagramPort, UnixDatagramTransport, adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
-};
-#[allow(unused_imports, reason = "the endpoints use it")]
-pub(crate) use driver::drive_from;
-pub use driver::{ConnectionStream, drive};
+pub use factory::{ClientFactory, Connector};
+
 #[cfg(unix)]
 pub use endpoint::{AdoptedStreamServerEndpoint, AlreadyListened, UnixClientEndpoint, UnixServerEndpoint};
 pub use endpoint::{
@@ -69,39 +91,39 @@ pub use endpoint::{
 };
 #[cfg(feature = "tls")]
 pub use endpoint::{TlsClientEndpoint, TlsServerEndpoint, wrap_client_tls, wrap_server_tls};
-pub use factory::{ClientFactory, Connector, Factory, ForProtocol, for_protocol};
+pub use reactor::ReactorTcp;
+#[cfg(unix)]
+pub use reactor::ReactorUnix;
+#[cfg(feature = "tls")]
+pub use start_tls::StartTls;
+
 pub use framing::{
     FileSender, FileTransferStopped, Int8StringReceiver, Int16StringReceiver, Int32StringReceiver, IntPrefix,
     LineHandler, LineOnlyReceiver, LineProtocol, LineReceiver, Lines, Netstring, NetstringReceiver,
     StatefulStringHandler, StatefulStringProtocol, StringHandler, StringReceiver, StringTooLong, Strings,
     send_int8_string, send_int16_string, send_int32_string, send_line, send_netstring,
 };
-pub use handle::{HandleError, Holds, ProtocolHandle};
-#[cfg(feature = "tls")]
-pub use listen::listen_tls;
-#[cfg(unix)]
-pub use listen::listen_unix;
-pub use listen::{ListenOptions, listen_on, listen_tcp};
-pub use lost::ConnectionLost;
-pub use port::{Listening, Port};
 pub use port_forward::{PortForwardFactory, ProxyClient, ProxyServer};
+pub use pull_to_push::PullToPush;
+
+pub use datagram::{
+    ConnectedDatagramProtocol, DatagramAddress, DatagramBackend, DatagramPort, DatagramProtocol, DatagramTransport,
+    UdpPort, UdpTransport, adopt_udp, connect_udp, listen_multicast, listen_udp,
+};
+#[cfg(unix)]
+pub use datagram::{
+    UnixDatagramPort, UnixDatagramTransport, adopt_unix_datagram, connect_unix_datagram, listen_unix_datagram,
+};
 #[cfg(unix)]
 pub use process::{
     ChildFd, ProcessEnd, ProcessEndpoint, ProcessHandle, ProcessProtocol, ProcessTransport, spawn_process,
     spawn_process_with_fds,
 };
-pub use producer::{AlreadyRegistered, Consumer, Producer};
-pub use pull_to_push::PullToPush;
-pub use reactor::ReactorTcp;
-#[cfg(unix)]
-pub use reactor::ReactorUnix;
 pub use standard_io::{StandardIo, StandardIoEndpoint};
-pub use start::{NoProtocol, drive_factory};
-#[cfg(feature = "tls")]
-pub use start_tls::StartTls;
+
+pub(crate) use driver::drive_from;
 #[cfg(not(feature = "tls"))]
 pub(crate) use start_tls::StartTls;
-pub use transport::{Backend, Transport, WriteLimits};
 
 /// What happens on one connection, told to an object that lives as long as the connection.
 ///

@@ -16,27 +16,30 @@
 //! Counterpart: `twisted.application.service`, `twisted.application.internet`.
 
 mod handle;
-mod node;
+mod multi;
 mod error;
 mod stopped;
-mod multi;
-mod factory;
-mod client;
+
 mod server;
+mod client;
 mod timer;
 mod cooperator;
 #[cfg(unix)]
 mod process_monitor;
 
-pub use client::{ClientService, backoff_policy, default_backoff_policy};
-pub use cooperator::CooperatorService;
+mod node;
+mod factory;
+
 pub use error::{ServiceError, ServicesFailed};
 pub use handle::ServiceHandle;
 pub use multi::MultiService;
+pub use stopped::Stopped;
+
+pub use client::{ClientService, backoff_policy, default_backoff_policy};
+pub use cooperator::CooperatorService;
 #[cfg(unix)]
 pub use process_monitor::{OutputStream, ProcessEvent, ProcessExists, ProcessMonitor};
 pub use server::StreamServerEndpointService;
-pub use stopped::Stopped;
 pub use timer::TimerService;
 
 use rt_deferred::Failure;

@@ -3,8 +3,8 @@
 use super::race::{ATTEMPT_DELAY, Failures, race};
 use super::stream::TcpStream;
 use crate::addr::{Addresses, Named, ToSocketAddrs, addresses_of};
-use crate::protocol::target::Target;
 use crate::resolve::DnsResolver;
+use crate::target::Target;
 use rt_runtime::time::timeout;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::future::Future;

@@ -2,6 +2,15 @@
 //!
 //! None of it needs a runtime, waits, or opens a socket. A test says what happens, and looks at what came of it.
 //!
+//! | what is tested | what it is given |
+//! |---|---|
+//! | a protocol | [`StringTransport`], [`StringTransportWithDisconnection`]; [`FakeDatagramTransport`] |
+//! | two protocols that talk | [`Pair`]; [`AccumulatingProtocol`] as one of them |
+//! | what waits | [`Clock`] |
+//! | what connects or listens; a service | [`MemoryReactor`]; [`AccumulatingFactory`] |
+//! | what looks up names | [`FakeResolver`] |
+//! | Deferreds, and the order of things | [`success_result_of`], [`failure_result_of`], [`assert_no_result`]; [`Trace`] |
+//!
 //! # A protocol
 //!
 //! A protocol is told things and asks its transport for things. The test does the telling, and a [`StringTransport`] keeps what was
@@ -136,22 +145,24 @@
 //!
 //! `twisted.internet.testing`, `twisted.test.iosim`, `twisted.internet.task.Clock`, and the assertions of trial for Deferreds.
 
-mod accumulating;
-mod datagram;
+mod string_transport;
 mod disconnection;
-mod lost;
+mod datagram;
 mod pair;
+mod accumulating;
 mod reactor;
 mod resolver;
-mod string_transport;
 mod trace;
+mod lost;
 
-pub use accumulating::{AccumulatingFactory, AccumulatingProtocol};
 pub use datagram::FakeDatagramTransport;
 pub use disconnection::StringTransportWithDisconnection;
+pub use string_transport::{ProducerState, Request, StringTransport};
+
+pub use accumulating::{AccumulatingFactory, AccumulatingProtocol};
 pub use pair::{Direction, IoPump, Pair, PairBuilder};
+
 pub use reactor::{MemoryClientEndpoint, MemoryReactor, MemoryServerEndpoint};
 pub use resolver::FakeResolver;
 pub use rt_deferred::{Clock, assert_no_result, failure_result_of, success_result_of};
-pub use string_transport::{ProducerState, Request, StringTransport};
 pub use trace::Trace;

@@ -1,7 +1,7 @@
 //! What it takes to have a stream.
 
 use crate::protocol::Address;
-use crate::protocol::target::Target;
+use crate::target::Target;
 use crate::tcp::{TcpConnector, TcpStream};
 #[cfg(unix)]
 use crate::unix::UnixStream;

@@ -6,8 +6,8 @@ use super::dial::DialTcp;
 use super::dial::DialUnix;
 #[cfg(feature = "tls")]
 use crate::protocol::endpoint::TlsClientFactory;
-use crate::protocol::target::Target;
 use crate::protocol::{ClientFactory, Connector};
+use crate::target::Target;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConnector;
 use crate::{DnsResolver, TcpConnector, ToSocketAddrs};

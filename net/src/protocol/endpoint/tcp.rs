@@ -3,8 +3,8 @@
 use super::connecting::connect_by;
 use super::{StreamClientEndpoint, StreamServerEndpoint};
 use crate::ToSocketAddrs;
-use crate::protocol::target::Target;
 use crate::protocol::{ConnectOptions, Factory, ListenOptions, Port, ProtocolHandle};
+use crate::target::Target;
 use rt_deferred::{Deferred, Failure, ensure_deferred, execute};
 use std::time::Duration;
 

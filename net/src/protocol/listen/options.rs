@@ -6,9 +6,9 @@ use super::unix_socket::UnixSocket;
 use crate::ToSocketAddrs;
 #[cfg(feature = "tls")]
 use crate::protocol::endpoint::TlsServerFactory;
-use crate::protocol::target::Target;
 use crate::protocol::{Address, Factory, Port};
 use crate::serve::{Listener, Notice, Notices};
+use crate::target::Target;
 use crate::tcp::TcpListener;
 #[cfg(feature = "tls")]
 use crate::tls::TlsAcceptor;

@@ -1,7 +1,7 @@
 //! What is connected to.
 
 use crate::protocol::Address;
-use crate::protocol::target::Target;
+use crate::target::Target;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 #[cfg(unix)]

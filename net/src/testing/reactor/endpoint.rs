@@ -2,8 +2,8 @@
 
 use super::attempt::Attempt;
 use super::{Destination, MemoryReactor, State};
-use crate::protocol::target::Target;
 use crate::protocol::{Address, Factory, NoProtocol, Port, ProtocolHandle, StreamClientEndpoint, StreamServerEndpoint};
+use crate::target::Target;
 use crate::testing::pair::ReadyEnd;
 use rt_deferred::{Deferred, Failure, Resolver, execute};
 use std::cell::{Cell, RefCell};

@@ -12,8 +12,8 @@ use super::pair::{End, IoPump, ReadyEnd};
 use crate::ToSocketAddrs;
 #[cfg(unix)]
 use crate::protocol::ReactorUnix;
-use crate::protocol::target::Target;
 use crate::protocol::{Address, ClientFactory, Connector, Factory, Port, Protocol, ProtocolHandle, ReactorTcp};
+use crate::target::Target;
 use attempt::Attempt;
 use connector::MemoryConnector;
 use destination::Destination;

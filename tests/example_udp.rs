@@ -1,4 +1,5 @@
-//! The example `udp_echo`, alone and as a server for clients of the standard library and of Python.
+//! The examples `udp_echo` and `udp_protocol`, which do the same in two styles: alone, and as a server for clients of the standard library and
+//! of Python.
 
 #![cfg(unix)]
 
@@ -9,15 +10,40 @@ use rustix::process::Signal;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 
-#[test]
-fn alone() {
-    let end = Example::start("udp_echo", [""; 0]).end();
+/// Each situation is tested with either program.
+macro_rules! of_either {
+    ($($situation:ident)*) => {
+        mod udp_echo {
+            $(#[test]
+            fn $situation() {
+                super::$situation("udp_echo");
+            })*
+        }
+
+        mod udp_protocol {
+            $(#[test]
+            fn $situation() {
+                super::$situation("udp_protocol");
+            })*
+        }
+    };
+}
+
+of_either! {
+    alone
+    client_of_the_standard_library
+    clients_of_different_addresses_get_their_own
+    client_in_python
+    address_that_is_in_use
+}
+
+fn alone(program: &str) {
+    let end = Example::start(program, [""; 0]).end();
     assert_eq!(end, ended_with(&["hello, echo"]));
 }
 
-#[test]
-fn client_of_the_standard_library() {
-    let (server, address) = serve();
+fn client_of_the_standard_library(program: &str) {
+    let (server, address) = serve(program);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.connect(address).unwrap();
@@ -39,9 +65,8 @@ fn client_of_the_standard_library() {
     assert_eq!(server.end(), ended_with(&[]));
 }
 
-#[test]
-fn clients_of_different_addresses_get_their_own() {
-    let (server, address) = serve();
+fn clients_of_different_addresses_get_their_own(program: &str) {
+    let (server, address) = serve(program);
     let clients: Vec<UdpSocket> = (0..10).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     for round in 0..5u8 {
         for (client, number) in clients.iter().zip(0u8..) {
@@ -60,8 +85,7 @@ fn clients_of_different_addresses_get_their_own() {
     assert_eq!(server.end(), ended_with(&[]));
 }
 
-#[test]
-fn client_in_python() {
+fn client_in_python(program: &str) {
     const CLIENT: &str = "
 import socket, sys
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -76,7 +100,7 @@ print('echoed')
         println!("skipped: there is no python3");
         return;
     }
-    let (server, address) = serve();
+    let (server, address) = serve(program);
     let output = Command::new("python3").args(["-c", CLIENT, &address.port().to_string()]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.stdout, b"echoed\n");
@@ -84,17 +108,19 @@ print('echoed')
     assert_eq!(server.end(), ended_with(&[]));
 }
 
-#[test]
-fn address_that_is_in_use() {
+fn address_that_is_in_use(program: &str) {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let end = Example::start("udp_echo", [taken.local_addr().unwrap().to_string()]).end();
+    let end = Example::start(program, [taken.local_addr().unwrap().to_string()]).end();
     assert_eq!(end.code, Some(1));
-    assert!(end.stderr.iter().any(|line| line.contains("AddrInUse")), "{end:?}");
+    assert!(
+        end.stderr.iter().any(|line| line.contains("AddrInUse") || line.contains("Address already in use")),
+        "{end:?}"
+    );
 }
 
 /// A server on an address of its own.
-fn serve() -> (Example, SocketAddr) {
-    let mut server = Example::start("udp_echo", ["127.0.0.1:0"]);
+fn serve(program: &str) -> (Example, SocketAddr) {
+    let mut server = Example::start(program, ["127.0.0.1:0"]);
     let line = server.line();
     let address = line.strip_prefix("echoing on ").expect("where it listens");
     let address = address.parse().unwrap();
