@@ -463,7 +463,9 @@ fn port_that_is_taken() {
     block_on(async {
         let first = listen_udp("127.0.0.1:0", Traced::new(ignore).0).unwrap();
         let (protocol, trace) = Traced::new(ignore);
-        assert_eq!(listen_udp(first.host(), protocol).unwrap_err().kind(), ErrorKind::AddrInUse);
+        let taken = listen_udp(first.host(), protocol).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+        assert!(taken.to_string().starts_with(&format!("cannot listen on {}: ", first.host())), "{taken}");
         assert!(trace.borrow().is_empty(), "it was never started");
     });
 }

@@ -223,6 +223,8 @@ mod unix {
             let port = listen_unix(place.path(), for_protocol(|| Echo)).unwrap();
             let taken = listen_unix(place.path(), for_protocol(|| Echo)).unwrap_err();
             assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+            let said = format!("cannot listen on {}: ", place.path().display());
+            assert!(taken.to_string().starts_with(&said), "{taken}");
             // Somebody else's socket is not removed with the port.
             std::fs::remove_file(place.path()).unwrap();
             let other = listen_unix(place.path(), for_protocol(|| Echo)).unwrap();

@@ -13,7 +13,7 @@ use rt::protocol::{
     Address, Factory, ListenOptions, Port, Protocol, StreamServerEndpoint, TcpServerEndpoint, Transport, for_protocol,
     listen_on, listen_tcp,
 };
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 
 fn address(port: &Port) -> SocketAddr {
@@ -198,7 +198,13 @@ fn addresses_that_cannot_be_listened_on() {
             "localhost:0 would have to be looked up; allowed here is an IP address with a port"
         );
         let port = listen_tcp("127.0.0.1:0", for_protocol(|| Echo)).unwrap();
-        assert_eq!(kind(&address(&port).to_string()), ErrorKind::AddrInUse);
+        let taken = listen_tcp(port.host(), for_protocol(|| Echo)).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+        let said = format!("cannot listen on {}: Address already in use", port.host());
+        assert!(taken.to_string().starts_with(&said), "{taken}");
+        let source =
+            taken.get_ref().and_then(std::error::Error::source).and_then(|error| error.downcast_ref::<Error>());
+        assert!(source.is_some_and(|error| error.raw_os_error().is_some()), "the system's error is in it");
         let none: &[SocketAddr] = &[];
         assert_eq!(listen_tcp(none, for_protocol(|| Echo)).unwrap_err().kind(), ErrorKind::InvalidInput);
     });

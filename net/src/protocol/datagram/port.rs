@@ -5,6 +5,7 @@ use super::state::State;
 use super::task::Task;
 use super::{ConnectedDatagramProtocol, DatagramAddress, DatagramProtocol, DatagramTransport};
 use crate::addr::ToSocketAddrs;
+use crate::protocol::listen::cannot_listen;
 use crate::protocol::{ConnectionLost, HandleError, Port};
 use crate::target::Target;
 use crate::udp::UdpSocket;
@@ -62,8 +63,7 @@ pub type UdpPort<P> = DatagramPort<P, SocketAddr>;
 /// If this thread does not drive a runtime.
 #[track_caller]
 pub fn listen_udp<P: DatagramProtocol>(address: impl ToSocketAddrs, protocol: P) -> io::Result<UdpPort<P>> {
-    let socket = std::net::UdpSocket::bind(&*numeric(&address)?)?;
-    run(adopted(socket)?, protocol, Unconnected)
+    run(bound(&address, std::net::UdpSocket::bind)?, protocol, Unconnected)
 }
 
 /// [`listen_udp`] on a port number that others on this machine listen on, too, as long as all of them do it this way
@@ -80,14 +80,7 @@ pub fn listen_udp<P: DatagramProtocol>(address: impl ToSocketAddrs, protocol: P)
 /// If this thread does not drive a runtime.
 #[track_caller]
 pub fn listen_multicast<P: DatagramProtocol>(address: impl ToSocketAddrs, protocol: P) -> io::Result<UdpPort<P>> {
-    let mut failure = nothing();
-    for address in numeric(&address)? {
-        match shared(address) {
-            Ok(socket) => return run(adopted(socket)?, protocol, Unconnected),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
+    run(bound(&address, shared)?, protocol, Unconnected)
 }
 
 /// Runs `protocol` on a UDP socket that is connected to `address`, as a task of this thread; `start_protocol` is called before this
@@ -212,6 +205,21 @@ impl<P: 'static, A: DatagramAddress> fmt::Debug for DatagramPort<P, A> {
 /// The addresses that stand there in numbers.
 fn numeric(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     Target::of(address).addresses_now()
+}
+
+/// A socket at the first of the addresses that `bind` can have.
+fn bound<A: ToSocketAddrs>(
+    address: &A,
+    bind: impl Fn(SocketAddr) -> io::Result<std::net::UdpSocket>,
+) -> io::Result<UdpSocket> {
+    let mut failure = nothing();
+    for address in numeric(address)? {
+        match bind(address) {
+            Ok(socket) => return adopted(socket),
+            Err(error) => failure = cannot_listen(address, error),
+        }
+    }
+    Err(failure)
 }
 
 fn shared(address: SocketAddr) -> io::Result<std::net::UdpSocket> {

@@ -5,6 +5,7 @@ use super::place::{Connected, Unconnected};
 use super::port::{DatagramPort, run};
 use super::{ConnectedDatagramProtocol, DatagramProtocol, DatagramTransport};
 use crate::protocol::Address;
+use crate::protocol::listen::cannot_listen;
 use crate::scratch::Scratch;
 use crate::unix::UnixDatagram;
 use std::io;
@@ -67,7 +68,9 @@ pub fn listen_unix_datagram<P>(path: impl AsRef<Path>, protocol: P) -> io::Resul
 where
     P: DatagramProtocol<SocketAddr>,
 {
-    run(UnixDatagram::bind(path)?, protocol, Unconnected)
+    let path = path.as_ref();
+    let socket = UnixDatagram::bind(path).map_err(|error| cannot_listen(path.display(), error))?;
+    run(socket, protocol, Unconnected)
 }
 
 /// Runs `protocol` on a Unix socket that is connected to the one at `path`, as a task of this thread. With `bind` it is at a path itself,

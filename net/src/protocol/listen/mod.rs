@@ -1,10 +1,12 @@
 //! Listening: a socket, and a protocol for each of its connections.
 
 mod accepting;
+mod cannot_listen;
 mod options;
 #[cfg(unix)]
 mod unix_socket;
 
+pub(super) use cannot_listen::cannot_listen;
 pub use options::ListenOptions;
 
 use super::{Address, Factory, Port};

@@ -1,6 +1,7 @@
 //! How to listen.
 
 use super::accepting::listen_with;
+use super::cannot_listen;
 #[cfg(unix)]
 use super::unix_socket::UnixSocket;
 use crate::ToSocketAddrs;
@@ -154,7 +155,7 @@ impl ListenOptions {
         for address in addresses {
             match TcpListener::bind_now(address, self.backlog, self.reuse_port) {
                 Ok(listener) => return listen_with(listener, factory, self.notices()),
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some(cannot_listen(address, error)),
             }
         }
         let nothing = || io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on");
@@ -173,7 +174,9 @@ impl ListenOptions {
     #[cfg(unix)]
     #[track_caller]
     pub fn listen_unix<F: Factory>(&self, path: impl AsRef<Path>, factory: F) -> io::Result<Port> {
-        listen_with(UnixSocket::bind(path.as_ref(), self)?, factory, self.notices())
+        let path = path.as_ref();
+        let socket = UnixSocket::bind(path, self).map_err(|error| cannot_listen(path.display(), error))?;
+        listen_with(socket, factory, self.notices())
     }
 
     /// See [`listen_tls`](super::listen_tls).

@@ -63,7 +63,46 @@ impl ProcessTransport {
 
     /// The pipe to or from the descriptor `child_fd` of the process; `None` if it is closed.
     ///
-    /// Its transport can do more than there are methods for here: producers, limits, [`drained`](Transport::drained).
+    /// Its transport can do more than there are methods for here: producers, limits, [`drained`](Transport::drained). And a protocol in a
+    /// field can be told what comes by the pipe, to have it in lines, say:
+    ///
+    /// ```
+    /// use rt::process::Command;
+    /// use rt::protocol::{LineHandler, LineReceiver, Lines, ProcessProtocol, ProcessTransport, Protocol, spawn_process};
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// struct Print(Rc<RefCell<Vec<String>>>);
+    ///
+    /// impl LineHandler for Print {
+    ///     fn line_received(&mut self, _: &mut Lines<'_>, line: &[u8]) {
+    ///         self.0.borrow_mut().push(String::from_utf8_lossy(line).into_owned());
+    ///     }
+    /// }
+    ///
+    /// struct Supervised {
+    ///     output: LineReceiver<Print>,
+    /// }
+    ///
+    /// impl ProcessProtocol for Supervised {
+    ///     fn out_received(&mut self, transport: &ProcessTransport, data: &[u8]) {
+    ///         if let Some(pipe) = transport.child_fd(1) {
+    ///             self.output.data_received(&pipe, data);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), rt::Failure> {
+    /// # rt::block_on(async {
+    /// let lines = Rc::new(RefCell::new(Vec::new()));
+    /// let output = LineReceiver::new(Print(lines.clone())).delimiter(b"\n");
+    /// let mut command = Command::new("printf");
+    /// command.arg("one\ntwo\n");
+    /// spawn_process(command, Supervised { output })?.ended().await?;
+    /// assert_eq!(*lines.borrow(), ["one", "two"]);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn child_fd(&self, child_fd: i32) -> Option<Transport> {
         self.0.pipe(child_fd)
     }
