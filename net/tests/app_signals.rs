@@ -83,6 +83,14 @@ fn run_with(service: Slow, test: impl Future<Output = ()> + 'static) -> Exit {
     })
 }
 
+/// The next `SIGHUP` has come, and the application has had its turns since.
+async fn came(hangups: &mut rt::signal::unix::Signal) {
+    hangups.recv().await;
+    for _ in 0..10 {
+        yield_now().await;
+    }
+}
+
 #[test]
 fn hangup_while_it_starts_or_reconfigures_is_not_lost() {
     alone(
@@ -101,11 +109,11 @@ fn hangup_while_it_starts_or_reconfigures_is_not_lost() {
                             service.begins().await;
                         }
                         send(Signal::HUP);
-                        hangups.recv().await;
+                        came(&mut hangups).await;
                         let going_on = service.begins().await;
                         if waits_in == "reconfigure" {
                             send(Signal::HUP);
-                            hangups.recv().await;
+                            came(&mut hangups).await;
                         }
                         going_on.callback(()).unwrap();
                         while service.configured.get() < times {
