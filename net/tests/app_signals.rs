@@ -2,13 +2,14 @@
 
 #![cfg(unix)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
 use rt::app::{Application, Exit, Phase, SystemEvent, run_here};
 use rt::service::{Service, ServiceHandle};
+use rt::task::yield_now;
 use rt::{Deferred, Failure, Resolver};
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -37,7 +38,7 @@ fn send(signal: Signal) {
 struct Slow {
     waits_in: &'static str,
     configured: Rc<Cell<u32>>,
-    going_on: Rc<Cell<Option<Resolver<()>>>>,
+    going_on: Rc<RefCell<Option<Resolver<()>>>>,
 }
 
 impl Slow {
@@ -46,8 +47,18 @@ impl Slow {
             return Ok(());
         }
         let (deferred, resolver) = Deferred::new();
-        self.going_on.set(Some(resolver));
+        *self.going_on.borrow_mut() = Some(resolver);
         deferred.await
+    }
+
+    /// It has begun to wait, and goes on when this is fired.
+    async fn begins(&self) -> Resolver<()> {
+        loop {
+            if let Some(resolver) = &*self.going_on.borrow() {
+                return resolver.clone();
+            }
+            yield_now().await;
+        }
     }
 }
 
@@ -72,12 +83,11 @@ fn run_with(service: Slow, test: impl Future<Output = ()> + 'static) -> Exit {
     })
 }
 
-/// The next `SIGHUP` that this process hears of.
-async fn came(signal: &mut rt::signal::unix::Signal) {
-    signal.recv().await;
-    // And the application, too.
-    for _ in 0..3 {
-        rt::task::yield_now().await;
+/// The next `SIGHUP` has come, and the application has had its turns since.
+async fn came(hangups: &mut rt::signal::unix::Signal) {
+    hangups.recv().await;
+    for _ in 0..10 {
+        yield_now().await;
     }
 }
 
@@ -93,17 +103,24 @@ fn hangup_while_it_starts_or_reconfigures_is_not_lost() {
                 let (service, mut hangups) =
                     (slow.clone(), rt::signal::unix::signal(Signal::HUP.as_raw().into()).unwrap());
                 let exit = run_with(slow, async move {
-                    rt::task::yield_now().await;
-                    send(Signal::HUP);
-                    came(&mut hangups).await;
-                    if times == 2 {
+                    // With a bound, for an application that loses one.
+                    let all = rt::time::timeout(Duration::from_secs(10), async {
+                        if waits_in == "start" {
+                            service.begins().await;
+                        }
                         send(Signal::HUP);
                         came(&mut hangups).await;
-                    }
-                    service.going_on.take().expect("it waits").callback(()).unwrap();
-                    for _ in 0..1000 {
-                        rt::task::yield_now().await;
-                    }
+                        let going_on = service.begins().await;
+                        if waits_in == "reconfigure" {
+                            send(Signal::HUP);
+                            came(&mut hangups).await;
+                        }
+                        going_on.callback(()).unwrap();
+                        while service.configured.get() < times {
+                            yield_now().await;
+                        }
+                    });
+                    let _ = all.await;
                     send(Signal::TERM);
                 });
                 assert_eq!((exit, configured.get()), (Exit::Stopped, times), "{waits_in}");
@@ -119,7 +136,12 @@ fn signals_while_it_starts() {
         |_| (),
         || {
             let slow = Slow { waits_in: "start", ..Slow::default() };
-            assert_eq!(run_with(slow, async { send(Signal::TERM) }), Exit::Stopped);
+            let service = slow.clone();
+            let exit = run_with(slow, async move {
+                service.begins().await;
+                send(Signal::TERM);
+            });
+            assert_eq!(exit, Exit::Stopped);
         },
     );
 }
