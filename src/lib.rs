@@ -25,8 +25,8 @@
 //! 5. [`runtime`]: a runtime to one's measure, handles for other threads, shutdown. [`spawn_blocking`] for what blocks.
 //! 6. [`deferred`]: results that somebody will deliver, with callbacks; [`macro@inline_callbacks`] for the same in straight
 //!    code. The pages `docs/deferred-for-rust-programmers.md` and `docs/deferred-for-twisted-programmers.md` lead in.
-//! 7. [`protocol`]: Twisted's protocols, factories, transports and endpoints; [`service`]: what a program is made of; [`testing`]:
-//!    doubles of connections. The page `docs/protocols-for-twisted-programmers.md` leads in.
+//! 7. [`protocol`]: Twisted's protocols, factories, transports and endpoints; [`service`]: what a program is made of, and `app` that
+//!    runs it (Unix); [`testing`]: doubles of connections. The page `docs/protocols-for-twisted-programmers.md` leads in.
 //!
 //! # No failure is lost
 //!

@@ -178,7 +178,7 @@ pub trait Protocol: 'static {
         let _ = transport;
     }
 
-    /// The TLS handshake that [`Transport::start_tls`] or a TLS endpoint began is over: the peer's certificates are known.
+    /// The TLS handshake that `Transport::start_tls` or a TLS endpoint began is over: the peer's certificates are known.
     fn handshake_completed(&mut self, transport: &Transport) {
         let _ = transport;
     }
