@@ -10,7 +10,7 @@ use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rt::net::{Connection, Drained, Listener, NoticeKind, TcpListener, TcpStream, serve};
 use rt::task::{JoinHandle, yield_now};
 use rt::time::{Duration, Instant, advance, sleep};
-use std::future::IntoFuture;
+use std::future::{IntoFuture, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -198,14 +198,31 @@ fn handler_that_panics_ends_its_connection_only() {
     });
 }
 
+/// Counts how many of it are gone.
+struct NoMood(Arc<AtomicUsize>);
+
+impl std::fmt::Display for NoMood {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no mood")
+    }
+}
+
+impl Drop for NoMood {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn errors_of_handlers_are_told_once_in_five_seconds() {
     let runtime = flavor::builder().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (listener, address) = listener().await;
         let told = Arc::new(Mutex::new(Vec::new()));
+        let looked_at = Arc::new(AtomicUsize::new(0));
+        let errors = looked_at.clone();
         let server = rt::spawn(
-            serve(listener, async |_: TcpStream, _| Err::<(), _>("no mood"))
+            serve(listener, move |_: TcpStream, _| ready(Err::<(), _>(NoMood(errors.clone()))))
                 .on_notice({
                     let told = told.clone();
                     move |notice| {
@@ -218,8 +235,8 @@ fn errors_of_handlers_are_told_once_in_five_seconds() {
         let connect = async || {
             let mut client = TcpStream::connect(address).await.unwrap();
             assert!(at_end(&mut client).await);
-            // The stream is closed just before the handler's result is looked at.
-            while told.lock().unwrap().is_empty() {
+            // The stream is closed just before the handler's result is looked at, which then is dropped.
+            while looked_at.swap(0, Ordering::SeqCst) == 0 {
                 yield_now().await;
             }
             client.local_addr().unwrap()
