@@ -19,7 +19,7 @@ use futures_channel::oneshot;
 use rt::net::TcpListener;
 use rt::runtime::Handle;
 use rt::task::yield_now;
-use support::{Holding, Trace, on_drop, one_thread, panic_of, runtime};
+use support::{Holding, Trace, on_drop, one_thread, panic_of, runtime, workers};
 
 #[test]
 fn output_is_handed_back() {
@@ -72,7 +72,8 @@ fn tasks_go_on_in_the_next_call() {
     runtime.block_on(yield_now());
     assert!(!task.is_finished());
     sender.send(1).unwrap();
-    assert!(!task.is_finished(), "nothing runs between two calls");
+    // Another worker may have run it already.
+    assert!(workers() > 0 || !task.is_finished(), "nothing runs between two calls on one thread");
     assert_eq!(runtime.block_on(task).unwrap(), 2);
 }
 
