@@ -59,7 +59,7 @@ async fn everything_was_ended() {
     drop((client, server));
 }
 
-#[rt::test(leftovers = "fail", flavor = "multi_thread", worker_threads = 4)]
+#[rt::test(leftovers = "fail", flavor = "multi_thread", worker_threads = 4, start_paused = true)]
 async fn everything_was_ended_by_many_threads() {
     let tasks: Vec<_> = (0..64)
         .map(|number| {

@@ -62,7 +62,7 @@ async fn slow_peer(begin: impl FnOnce(Cursor<Vec<u8>>, Rc<Cell<usize>>, &Transpo
     let transport = drive(near, Quiet).transport();
     let read = Rc::new(Cell::new(0));
     let done = begin(Cursor::new(file.clone()), read.clone(), &transport);
-    rt::time::sleep(std::time::Duration::from_secs(60)).await;
+    rt::time::advance(std::time::Duration::from_secs(60)).await;
     let most = WriteLimits::default().high + 2 * 16 * 1024 + 4096;
     assert!(read.get() <= most, "{} bytes were read for a peer that reads none", read.get());
     assert_no_result(&done);
@@ -169,7 +169,7 @@ async fn connection_ends_before() {
                 FileSender::new().begin_stream_transfer(file, &transport)
             }
         };
-        rt::time::sleep(std::time::Duration::from_secs(1)).await;
+        rt::time::advance(std::time::Duration::from_secs(1)).await;
         drop(far);
         let failure = done.await.unwrap_err();
         let stopped = failure.downcast_ref::<FileTransferStopped>().unwrap();
@@ -187,7 +187,7 @@ async fn push_cancelled() {
     let read = Rc::new(Cell::new(0));
     let file = Counted(Cursor::new(vec![b'x'; LENGTH]), read.clone());
     let done = FileSender::new().begin_stream_transfer(file, &transport);
-    rt::time::sleep(std::time::Duration::from_secs(1)).await;
+    rt::time::advance(std::time::Duration::from_secs(1)).await;
     done.cancel();
     assert!(done.await.unwrap_err().check::<Cancelled>());
     rt::task::yield_now().await;

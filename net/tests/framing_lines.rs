@@ -306,7 +306,7 @@ async fn each_line_pauses_and_a_timer_resumes() {
     let handle = drive(near, LineReceiver::new(Slow(log.clone())));
     far.write_all(b"one\r\ntwo\r\nthree\r\n").await.unwrap();
     far.write_all(b"four\r\n").await.unwrap();
-    rt::time::sleep(Duration::from_millis(3500)).await;
+    rt::time::advance(Duration::from_millis(3500)).await;
     assert_eq!(log.take(), ["line one", "line two", "line three", "line four"]);
     assert_eq!(begin.elapsed(), Duration::from_millis(3500));
     assert!(handle.transport().is_connected());
@@ -318,15 +318,15 @@ async fn pause_from_outside_holds_lines_that_have_come() {
     let log = Log::default();
     let transport = drive(near, LineReceiver::new(log.clone())).transport();
     far.write_all(b"pause\r\none\r\n").await.unwrap();
-    rt::time::sleep(Duration::from_secs(1)).await;
+    rt::time::advance(Duration::from_secs(1)).await;
     assert_eq!(log.take(), ["line pause"]);
     assert!(transport.is_paused());
     transport.resume_producing();
     transport.pause_producing();
-    rt::time::sleep(Duration::from_secs(1)).await;
+    rt::time::advance(Duration::from_secs(1)).await;
     assert_eq!(log.take(), [""; 0]);
     transport.resume_producing();
-    rt::time::sleep(Duration::from_secs(1)).await;
+    rt::time::advance(Duration::from_secs(1)).await;
     assert_eq!(log.take(), ["line one"]);
     transport.lose_connection();
     assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);

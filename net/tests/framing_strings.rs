@@ -196,14 +196,14 @@ async fn pause_within_a_string_and_resume_from_outside() {
     let log = Log::default();
     let transport = drive(near, Int16StringReceiver::new(log.clone())).transport();
     far.write_all(b"\0\x05pause\0\x03one\0\x05pau").await.unwrap();
-    rt::time::sleep(Duration::from_secs(1)).await;
+    rt::time::advance(Duration::from_secs(1)).await;
     assert_eq!(log.take(), ["pause"]);
     far.write_all(b"se\0\x03two").await.unwrap();
     transport.resume_producing();
-    rt::time::sleep(Duration::from_secs(1)).await;
+    rt::time::advance(Duration::from_secs(1)).await;
     assert_eq!(log.take(), ["one", "pause"]);
     transport.resume_producing();
-    rt::time::sleep(Duration::from_secs(1)).await;
+    rt::time::advance(Duration::from_secs(1)).await;
     assert_eq!(log.take(), ["two"]);
 }
 

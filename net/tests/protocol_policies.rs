@@ -400,12 +400,12 @@ async fn timeout_by_the_runtimes_clock() {
     let timeout = Timeout::new();
     timeout.set_timeout(&double.transport(), Some(seconds(10)));
     for _ in 0..3 {
-        rt::time::sleep(seconds(9)).await;
+        rt::time::advance(seconds(9)).await;
         timeout.reset_timeout();
     }
-    rt::time::sleep(Duration::from_millis(9_999)).await;
+    rt::time::advance(Duration::from_millis(9_999)).await;
     assert!(double.take_requests().is_empty());
-    rt::time::sleep(Duration::from_millis(2)).await;
+    rt::time::advance(Duration::from_millis(2)).await;
     assert!(matches!(*double.take_requests(), [Request::LoseConnection]));
 }
 
@@ -415,7 +415,7 @@ async fn an_idle_connection_is_closed_and_its_timer_goes_with_it() {
     let mut factory = TimeoutFactory::new(AccumulatingFactory::new(), seconds(30));
     let (mut near, far) = duplex(64);
     rt::protocol::drive(far, factory.build_protocol(&Address::Memory).unwrap());
-    rt::time::sleep(seconds(20)).await;
+    rt::time::advance(seconds(20)).await;
     near.write_all(b"still here").await.unwrap();
     let last = rt::time::Instant::now();
     assert_eq!(near.read(&mut [0; 1]).await.unwrap(), 0);

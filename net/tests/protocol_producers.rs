@@ -7,6 +7,7 @@ use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rt::deferred::unhandled;
 use rt::io::{DuplexStream, duplex};
 use rt::protocol::{ConnectionLost, Producer, Protocol, ProtocolHandle, PullToPush, Transport, WriteLimits, drive};
+use rt::runtime::Builder;
 use rt::task::yield_now;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -193,13 +194,13 @@ fn a_pull_producer_that_panics_is_asked_no_more() {
         fn stop_producing(&self) {}
     }
     let ((), reports) = unhandled::capture(|| {
-        rt::block_on(async {
+        Builder::new_current_thread().start_paused(true).build().unwrap().block_on(async {
             let (_near, handle, _log) = noting(64);
             let transport = handle.transport();
             let adapter = PullToPush::new(Panicking, transport.clone());
             transport.register_producer(adapter.clone(), true).unwrap();
             adapter.start_streaming();
-            rt::time::sleep(std::time::Duration::from_millis(1)).await;
+            rt::time::advance(std::time::Duration::from_millis(1)).await;
             transport.register_producer(Panicking, true).expect("the other one is unregistered");
         });
     });

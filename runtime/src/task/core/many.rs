@@ -203,11 +203,10 @@ impl Core {
     /// Cancels a task that we are responsible for.
     fn end_unrun(&self, cell: NonNull<Header>) {
         self.running.set(cell.as_ptr());
+        // SAFETY: ACTIVE, so alive (S2).
+        note_unfinished(unsafe { cell.as_ref() }.spawned_at());
         // SAFETY: ACTIVE and not DONE (S2).
-        unsafe {
-            note_unfinished(cell.as_ref().spawned_at());
-            Header::cancel(cell);
-        }
+        unsafe { Header::cancel(cell) };
         self.running.set(ptr::null());
         self.seat().end(cell, &self.pool);
     }
